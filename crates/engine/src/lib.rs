@@ -1,0 +1,1 @@
+//! testudo-engine
