@@ -1,0 +1,127 @@
+//! What a unit has said: records in a file, masked before they reach the disk.
+
+use std::{
+    fs::File,
+    io::{self, IoSlice, Write},
+    os::unix::fs::FileExt,
+};
+
+use jiff::Timestamp;
+use testudo_core::frame::record;
+
+use crate::mask::Mask;
+
+/// The output of a unit.
+#[derive(Debug)]
+pub struct Output {
+    file: File,
+    length: u64,
+    mask: Mask,
+    step: u32,
+    /// The last byte was a line feed, or there is none yet.
+    at_line_start: bool,
+    buffer: Vec<u8>,
+}
+
+impl Output {
+    /// Goes on behind what the file has.
+    pub fn new(file: File, mask: Mask) -> io::Result<Self> {
+        let length = file.metadata()?.len();
+        Ok(Output { file, length, mask, step: record::NO_STEP, at_line_start: true, buffer: Vec::new() })
+    }
+
+    /// Bytes that can be read.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Words that are to be hidden from now on.
+    pub fn set_mask(&mut self, mask: Mask) -> io::Result<()> {
+        self.flush()?;
+        self.mask = mask;
+        Ok(())
+    }
+
+    /// The mask, for what is said elsewhere.
+    pub fn mask(&self) -> &Mask {
+        &self.mask
+    }
+
+    /// What follows belongs to another step; it starts on a line of its own.
+    pub fn enter(&mut self, step: usize) -> io::Result<()> {
+        let step = u32::try_from(step).unwrap_or(record::NO_STEP);
+        if step != self.step {
+            self.flush()?;
+            if !self.at_line_start {
+                self.append(b"\n")?;
+            }
+            self.step = step;
+        }
+        Ok(())
+    }
+
+    /// Bytes as a command wrote them.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.mask.is_idle() {
+            return self.append(bytes);
+        }
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        self.mask.feed(bytes, &mut buffer);
+        let result = self.append(&buffer);
+        self.buffer = buffer;
+        result
+    }
+
+    /// A line of the agent's own.
+    pub fn line(&mut self, text: &str) -> io::Result<()> {
+        self.flush()?;
+        let text = self.mask.text(text);
+        let lead = if self.at_line_start { "" } else { "\n" };
+        self.append(format!("{lead}{text}\n").as_bytes())
+    }
+
+    /// Whether a line that has ended is held back because its end may begin a sensitive word.
+    pub fn holds_line(&self) -> bool {
+        self.mask.holds_line()
+    }
+
+    /// Lets go what was held back.
+    pub fn flush(&mut self) -> io::Result<()> {
+        if !self.mask.holds_back() {
+            return Ok(());
+        }
+        let mut buffer = Vec::new();
+        self.mask.flush(&mut buffer);
+        self.append(&buffer)
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let Some(last) = bytes.last() else { return Ok(()) };
+        self.at_line_start = *last == b'\n';
+        let nanos = u64::try_from(Timestamp::now().as_nanosecond()).unwrap_or(0);
+        for part in bytes.chunks(record::MAX) {
+            let header = record::header(self.step, nanos, part.len());
+            write_all(&mut self.file, &header, part)?;
+            self.length += (header.len() + part.len()) as u64;
+        }
+        Ok(())
+    }
+
+    /// Reads from an offset; less than `length` bytes are all there is.
+    pub fn read(&self, from: u64, length: usize) -> io::Result<Vec<u8>> {
+        let available = usize::try_from(self.length.saturating_sub(from)).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; length.min(available)];
+        self.file.read_exact_at(&mut bytes, from)?;
+        Ok(bytes)
+    }
+}
+
+fn write_all(file: &mut File, header: &[u8], bytes: &[u8]) -> io::Result<()> {
+    let written = file.write_vectored(&[IoSlice::new(header), IoSlice::new(bytes)])?;
+    if written < header.len() {
+        file.write_all(&header[written..])?;
+        return file.write_all(bytes);
+    }
+    file.write_all(&bytes[written - header.len()..])
+}

@@ -1,0 +1,692 @@
+//! From a resolved workflow to a plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Artifacts, Deadline, Execute, ExecuteEntry, FetchEntry, File, Git, Identity, Limits, Note, Operation, PLAN_VERSION,
+    Parallel, Plan, Platform, Probe, ProbeAction, Reference, ReferenceKind, Retry, Role, ServicePlan, StatusRule,
+    Surroundings, Tarball, UnitPlan, Unpack,
+    container::{Around, credential, reference},
+    flatten::{Raw, flatten, number, slug},
+    notes,
+};
+use crate::{
+    duration,
+    source::{Diagnostic, Node},
+};
+
+/// What a plan is made with, beside the workflow.
+#[derive(Debug, Clone, Default)]
+pub struct Context {
+    pub workflow: String,
+    pub execution: Identity,
+    pub platform: Platform,
+    /// Workflows that `execute` finds, with their labels.
+    pub catalog: Vec<CatalogEntry>,
+    /// How long a pause that nobody lifts may last, in milliseconds.
+    pub pause: Option<u64>,
+    /// A working tree stands in for repositories (`--content`).
+    pub content: bool,
+}
+
+/// A workflow that `execute` can find.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CatalogEntry {
+    pub name: String,
+    pub labels: BTreeMap<String, String>,
+}
+
+/// Where the repository is when nothing says so.
+const REPOSITORY: &str = "/data/repo";
+
+/// Plans an execution, or says everything that is in the way.
+pub fn build(spec: &Node, context: &Context) -> Result<Plan, Vec<Diagnostic>> {
+    let mut builder = Builder::new(&context.platform, &context.catalog, context.content);
+    let main = builder.unit(spec, Role::Main, &[], &[]);
+    if !main.steps.iter().any(|step| step.operation.is_some()) {
+        builder.problems.push(
+            Diagnostic::error("nothing-to-run", "test workflow has nothing to run")
+                .at(spec.span)
+                .help("give it at least one step with `shell`, `run` or another operation"),
+        );
+    }
+    let system = spec.get("system");
+    let limits = Limits {
+        deadline: deadline(spec),
+        stop_window: system.and_then(|node| builder.duration(node, "stopWindow")).unwrap_or(60_000),
+        stop_grace: system.and_then(|node| builder.duration(node, "terminationGrace")).unwrap_or(30_000),
+        pause: context.pause,
+    };
+    let status = match system.and_then(|node| node.get_str("status")) {
+        Some("reference") => StatusRule::Reference,
+        _ => StatusRule::Tree,
+    };
+    if !builder.problems.is_empty() {
+        return Err(builder.problems);
+    }
+    let notes = if context.platform.images.needed { notes::for_processes(spec) } else { Vec::new() };
+    Ok(Plan {
+        version: PLAN_VERSION,
+        workflow: context.workflow.clone(),
+        execution: context.execution.clone(),
+        main,
+        limits,
+        status,
+        notes,
+        platform: context.platform.clone(),
+    })
+}
+
+/// Plans one worker of a `parallel` block from its instance's text.
+pub fn worker_unit(
+    instance: &Node,
+    platform: &Platform,
+    packs: &[Unpack],
+    fetches: &[FetchEntry],
+) -> Result<UnitPlan, Vec<Diagnostic>> {
+    let mut builder = Builder::new(platform, &[], false);
+    let mut spec = instance.clone();
+    let short: Vec<_> =
+        SHORT_FORM.iter().filter_map(|field| spec.take(field).map(|node| ((*field).to_owned(), node))).collect();
+    if !short.is_empty() {
+        let mut steps = vec![Node::map(short)];
+        steps.extend(spec.get_items("steps").iter().cloned());
+        spec.set("steps", Node::list(steps));
+    }
+    let unit = builder.unit(&spec, Role::Worker, packs, fetches);
+    if builder.problems.is_empty() { Ok(unit) } else { Err(builder.problems) }
+}
+
+/// Fields of a `parallel` block that make the first step of each worker.
+pub(super) const SHORT_FORM: &[&str] = &[
+    "delay", "shell", "run", "execute", "artifacts", "negative", "optional", "paused", "retry", "timeout",
+];
+
+/// Plans one instance of a service from its text.
+pub fn service_unit(instance: &Node, platform: &Platform, packs: &[Unpack]) -> Result<UnitPlan, Vec<Diagnostic>> {
+    let mut builder = Builder::new(platform, &[], false);
+    let service = ServicePlan {
+        probe: instance.get("readinessProbe").and_then(|node| builder.probe(node)),
+        timeout: builder.duration(instance, "timeout"),
+        restart: instance.get_str("restartPolicy") != Some("Never"),
+    };
+    let mut spec = Node::map::<&str>([]);
+    let mut run = Node::map::<&str>([]);
+    run.span = instance.span;
+    for (key, value) in instance.entries() {
+        match &**key {
+            "content" | "pod" => spec.set(key, value.clone()),
+            key if RUN_FIELDS.contains(&key) => run.set(key, value.clone()),
+            _ => {}
+        }
+    }
+    let mut step = Node::map([("run", run)]);
+    step.span = instance.span;
+    spec.set("steps", Node::list([step]));
+    let unit = builder.unit(&spec, Role::Service(service), packs, &[]);
+    if builder.problems.is_empty() { Ok(unit) } else { Err(builder.problems) }
+}
+
+const RUN_FIELDS: &[&str] = &[
+    "image", "imagePullPolicy", "workingDir", "env", "envFrom", "command", "args", "shell", "resources",
+    "securityContext", "volumeMounts",
+];
+
+fn deadline(spec: &Node) -> Option<Deadline> {
+    let seconds = |part: &str| {
+        spec.get(part).and_then(|node| node.get_int("activeDeadlineSeconds")).and_then(|n| u64::try_from(n).ok())
+    };
+    let job = seconds("job").map(|n| (n, "Job"));
+    let pod = seconds("pod").map(|n| (n, "Pod"));
+    let (seconds, what) = job.into_iter().chain(pod).min()?;
+    Some(Deadline { after: seconds * 1000, reason: format!("{what} timed out after {seconds} seconds") })
+}
+
+struct Builder<'a> {
+    platform: &'a Platform,
+    catalog: &'a [CatalogEntry],
+    content: bool,
+    problems: Vec<Diagnostic>,
+    ids: BTreeSet<String>,
+    references: BTreeSet<Reference>,
+    placed_content: bool,
+}
+
+impl<'a> Builder<'a> {
+    fn new(platform: &'a Platform, catalog: &'a [CatalogEntry], content: bool) -> Self {
+        Builder {
+            platform,
+            catalog,
+            content,
+            problems: Vec::new(),
+            ids: BTreeSet::new(),
+            references: BTreeSet::new(),
+            placed_content: false,
+        }
+    }
+
+    fn unit(&mut self, spec: &Node, role: Role, packs: &[Unpack], fetches: &[FetchEntry]) -> UnitPlan {
+        self.reserve_ids(spec);
+        let around = Around::default().enter(spec.get("container"), None);
+        let around = self.with_content(&around, spec);
+        let mut root = Raw { category: "Workflow".to_owned(), kind: "root", ..Raw::default() };
+        root.conditions.push("true".to_owned());
+        if !packs.is_empty() {
+            let operation = Operation::Unpack { packs: packs.to_vec() };
+            root.children.push(leaf("Unpack files", "unpack", operation, &around));
+        }
+        self.content_operations(spec, &around, None, None, &mut root.children);
+        if matches!(role, Role::Main) && self.content && !self.placed_content {
+            root.children.insert(0, placed_content(&around));
+        }
+        let (start, stop) = self.services(spec, &around, None);
+        root.children.extend(start);
+        for list in ["setup", "steps", "after"] {
+            for step in spec.get_items(list) {
+                let raw = self.step(step, &around);
+                root.children.push(raw);
+            }
+        }
+        root.children.extend(stop);
+        if !fetches.is_empty() {
+            let operation = Operation::Fetch { entries: fetches.to_vec() };
+            let mut fetch = leaf("Save the files", "fetch", operation, &around);
+            fetch.conditions.push("always".to_owned());
+            root.children.push(fetch);
+        }
+        let global = around.global_env();
+        let global_env = Around { container: Some(Node::map([("env", Node::list(global))])), ..Around::default() };
+        UnitPlan {
+            role,
+            steps: number(flatten(root)),
+            references: std::mem::take(&mut self.references).into_iter().collect(),
+            global_env: global_env.surroundings().env,
+        }
+    }
+
+    /// Explicit ids come first, wherever they stand: a derived one gives way.
+    fn reserve_ids(&mut self, spec: &Node) {
+        for list in ["setup", "steps", "after"] {
+            for step in spec.get_items(list) {
+                if let Some(id) = step.get_str("id") {
+                    self.ids.insert(id.to_owned());
+                }
+                self.reserve_ids(step);
+            }
+        }
+    }
+
+    fn id(&mut self, step: &Node) -> Option<String> {
+        if let Some(id) = step.get_str("id") {
+            return Some(id.to_owned());
+        }
+        let derived = slug(step.get_str("name")?);
+        let valid = |id: &str| {
+            !id.is_empty()
+                && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+                && !id.starts_with('_')
+        };
+        if !valid(&derived) {
+            return None;
+        }
+        let mut id = derived.clone();
+        let mut number = 1;
+        while !self.ids.insert(id.clone()) {
+            id = format!("{derived}_{number}");
+            number += 1;
+        }
+        Some(id)
+    }
+
+    /// One step: a group with its operations in their fixed order.
+    fn step(&mut self, step: &Node, outer: &Around) -> Raw {
+        let around = outer.enter(step.get("container"), step.get_str("workingDir"));
+        let around = self.with_content(&around, step);
+        let condition = step.get_str("condition").filter(|text| !text.trim().is_empty());
+        let mut group = Raw {
+            id: self.id(step),
+            name: step.get_str("name").filter(|name| !name.is_empty()).map(str::to_owned),
+            category: "Group".to_owned(),
+            kind: "step",
+            conditions: vec![if condition.is_some() { "true" } else { "passed" }.to_owned()],
+            negative: step.get_bool("negative") == Some(true),
+            optional: step.get_bool("optional") == Some(true),
+            paused: step.get_bool("paused") == Some(true),
+            timeout: self.timeout(step),
+            grace: self.duration(step, "terminationGrace"),
+            ..Raw::default()
+        };
+        let retry = self.retry(step);
+        let mut operations = Vec::new();
+        if let Some(delay) = step.get_str("delay").filter(|text| !text.is_empty()) {
+            let millis = self.duration(step, "delay").unwrap_or(0);
+            operations.push(leaf(&format!("Delay: {delay}"), "delay", Operation::Delay { millis }, &around));
+        }
+        self.content_operations(step, &around, None, retry.as_ref(), &mut operations);
+        let (start, stop) = self.services(step, &around, condition);
+        operations.extend(start);
+        operations.extend(self.nested(step, "setup", &around));
+        if let Some(run) = step.get("run") {
+            operations.extend(self.run(run, &around, retry.as_ref()));
+        }
+        if let Some(shell) = step.get_str("shell") {
+            operations.push(self.shell(shell, &around, retry.as_ref()));
+        }
+        if let Some(execute) = step.get("execute") {
+            let operation = self.execute(execute);
+            let mut raw = leaf("Execute test workflows", "execute", operation, &around);
+            raw.retry.clone_from(&retry);
+            operations.push(raw);
+        }
+        if let Some(parallel) = step.get("parallel") {
+            let operation = self.parallel(parallel, &around);
+            operations.push(leaf("Run in parallel", "parallel", operation, &around));
+        }
+        operations.extend(self.nested(step, "steps", &around));
+        let mut stop: Vec<Raw> = stop.into_iter().collect();
+        if let Some(artifacts) = step.get("artifacts") {
+            let operation = Operation::Artifacts(artifacts_of(artifacts));
+            let mut raw = leaf("Upload artifacts", "artifacts", operation, &around);
+            raw.conditions.push("always".to_owned());
+            raw.retry = retry;
+            stop.push(raw);
+        }
+        operations.extend(stop);
+        if let Some(condition) = condition {
+            for operation in &mut operations {
+                operation.conditions.insert(0, condition.to_owned());
+            }
+        }
+        group.children = operations;
+        group
+    }
+
+    fn nested(&mut self, step: &Node, list: &str, around: &Around) -> Option<Raw> {
+        let items = step.get_items(list);
+        let children: Vec<Raw> = items.iter().map(|inner| self.step(inner, around)).collect();
+        (!children.is_empty()).then(|| Raw { children, invisible: true, ..Raw::default() })
+    }
+
+    fn timeout(&mut self, step: &Node) -> Option<String> {
+        let text = step.get_str("timeout").filter(|text| !text.is_empty())?;
+        if !text.contains("{{") {
+            self.duration(step, "timeout");
+        }
+        Some(text.to_owned())
+    }
+
+    /// A duration in milliseconds; text that is not final yet is left for later.
+    fn duration(&mut self, node: &Node, field: &str) -> Option<u64> {
+        let value = node.get(field)?;
+        let text = value.as_str().filter(|text| !text.is_empty() && !text.contains("{{"))?;
+        match duration::parse_spaced(text) {
+            Ok(nanos) => Some(u64::try_from(nanos / 1_000_000).unwrap_or(0)),
+            Err(error) => {
+                let message = format!("`{field}: {text}` is no duration: {error}");
+                self.problems.push(
+                    Diagnostic::error("duration", message)
+                        .at(value.span)
+                        .help("write numbers with units, such as `90s`, `1h30m` or `500ms`"),
+                );
+                None
+            }
+        }
+    }
+
+    fn retry(&mut self, step: &Node) -> Option<Retry> {
+        let retry = step.get("retry")?;
+        let count = u32::try_from(retry.get_int("count").unwrap_or(0)).unwrap_or(0);
+        let until = retry.get_str("until").filter(|text| !text.trim().is_empty()).unwrap_or("passed").to_owned();
+        Some(Retry { count, until, delay: self.duration(retry, "delay").unwrap_or(0) })
+    }
+
+    fn run(&mut self, run: &Node, around: &Around, retry: Option<&Retry>) -> Option<Raw> {
+        let inner = around.enter(Some(run), None);
+        if let Some(shell) = run.get_str("shell") {
+            if run.get("command").is_some() || run.get("args").is_some() {
+                self.problems.push(
+                    Diagnostic::error(
+                        "shell-and-command",
+                        "run.shell should not be used in conjunction with run.command or run.args",
+                    )
+                    .at(run.span),
+                );
+            }
+            return Some(self.shell(shell, &inner, retry));
+        }
+        let container = inner.container.clone().unwrap_or_else(|| Node::map::<&str>([]));
+        let mut command = texts(&container, "command");
+        let args = texts(&container, "args");
+        if command.is_empty() && self.platform.images.needed {
+            let image = container.get_str("image").unwrap_or_default();
+            if let Some(known) = self.platform.images.command(image) {
+                command = known;
+            } else if !image.contains("{{") {
+                let what = if image.is_empty() { "no image" } else { image };
+                self.problems.push(
+                    Diagnostic::error(
+                        "entrypoint",
+                        format!("this step runs the entrypoint of its image ({what}), and processes have no images"),
+                    )
+                    .at(run.span)
+                    .help(format!(
+                        "say what to run with `command:`, or pass --image-command '{}=COMMAND'",
+                        if image.is_empty() { "IMAGE" } else { image }
+                    )),
+                );
+                return None;
+            }
+        }
+        self.collect(&inner);
+        let mut raw = leaf("Run", "run", Operation::Run { command, args }, &inner);
+        raw.retry = retry.cloned();
+        Some(raw)
+    }
+
+    fn shell(&mut self, script: &str, around: &Around, retry: Option<&Retry>) -> Raw {
+        self.collect(around);
+        let operation = Operation::Shell { script: script.to_owned() };
+        let mut raw = leaf("Run shell command", "shell", operation, around);
+        raw.retry = retry.cloned();
+        raw
+    }
+
+    /// Remembers what a command's surroundings need from secrets and config maps.
+    fn collect(&mut self, around: &Around) {
+        let surroundings = around.surroundings();
+        for variable in &surroundings.env {
+            self.references.extend(variable.value_from.as_ref().and_then(|from| reference(from, true)));
+        }
+        self.references.extend(surroundings.env_from.iter().map(|from| from.reference.clone()));
+        self.references.extend(surroundings.files.iter().filter_map(|file| file.content_from.clone()));
+        let texts = surroundings.env.iter().filter_map(|variable| variable.value.as_deref());
+        let secrets: Vec<Reference> = texts.flat_map(secret_calls).collect();
+        self.references.extend(secrets);
+    }
+
+    fn with_content(&mut self, around: &Around, level: &Node) -> Around {
+        let mut around = around.clone();
+        let Some(content) = level.get("content") else { return around };
+        for file in content.get_items("files") {
+            let content_from = file.get("contentFrom").and_then(|source| reference(source, false));
+            around.files.push(File {
+                path: file.get_str("path").unwrap_or_default().to_owned(),
+                content: file.get_str("content").map(str::to_owned).filter(|_| content_from.is_none()),
+                content_from,
+                mode: file.get_int("mode").and_then(|mode| u32::try_from(mode).ok()),
+            });
+        }
+        if let Some(git) = content.get("git") {
+            let path = git.get_str("mountPath").filter(|path| !path.is_empty()).unwrap_or(REPOSITORY);
+            around.volumes.push(path.to_owned());
+        }
+        for tarball in content.get_items("tarball") {
+            if tarball.get_bool("mount") != Some(false) {
+                around.volumes.extend(tarball.get_str("path").map(str::to_owned));
+            }
+        }
+        around
+    }
+
+    fn content_operations(
+        &mut self,
+        level: &Node,
+        around: &Around,
+        _condition: Option<&str>,
+        retry: Option<&Retry>,
+        operations: &mut Vec<Raw>,
+    ) {
+        let Some(content) = level.get("content") else { return };
+        if let Some(git) = content.get("git") {
+            let mut git = git_of(git);
+            git.replaced = self.content;
+            self.placed_content |= self.content;
+            for one in [&git.username, &git.token, &git.ssh_key].into_iter().flatten() {
+                if let super::Credential::From(reference) = one {
+                    self.references.insert(reference.clone());
+                }
+            }
+            let mut raw = leaf("Clone Git repository", "git", Operation::Git(Box::new(git)), around);
+            raw.retry = retry.cloned();
+            operations.push(raw);
+        }
+        let entries: Vec<Tarball> = content
+            .get_items("tarball")
+            .iter()
+            .map(|one| Tarball {
+                url: one.get_str("url").unwrap_or_default().to_owned(),
+                path: one.get_str("path").unwrap_or_default().to_owned(),
+            })
+            .collect();
+        if !entries.is_empty() {
+            let mut raw = leaf("Fetch tarball", "tarball", Operation::Tarball { entries }, around);
+            raw.retry = retry.cloned();
+            operations.push(raw);
+        }
+    }
+
+    fn services(&mut self, level: &Node, around: &Around, _condition: Option<&str>) -> (Option<Raw>, Option<Raw>) {
+        let blocks = level.get_entries("services");
+        if blocks.is_empty() {
+            return (None, None);
+        }
+        let global = around.global_env();
+        let mut services = Vec::new();
+        let mut logs = Vec::new();
+        for (name, block) in blocks {
+            let mut block = block.clone();
+            if !global.is_empty() {
+                let env = global.iter().chain(block.get_items("env")).cloned().collect::<Vec<_>>();
+                block.set("env", Node::list(env));
+            }
+            if let Err(problems) = service_unit(&block, self.platform, &[]) {
+                self.problems.extend(problems);
+            }
+            logs.push((name.to_string(), block.get_str("logs").map(str::to_owned)));
+            services.push((name.to_string(), block));
+        }
+        let start = leaf("Start services", "services", Operation::StartServices { services }, around);
+        let mut stop =
+            leaf("Stop services", "stop", Operation::StopServices { start: String::new(), logs }, around);
+        stop.conditions.push("always".to_owned());
+        (Some(start), Some(stop))
+    }
+
+    fn parallel(&mut self, block: &Node, around: &Around) -> Operation {
+        let mut block = block.clone();
+        if let Some(outer) = around.for_worker() {
+            let merged = match block.get("container") {
+                Some(own) => crate::resolve::merge_container(&outer, own),
+                None => outer,
+            };
+            block.set("container", merged);
+        }
+        // Problems of the workers are problems of the plan, said once.
+        if let Err(problems) = worker_unit(&block, self.platform, &[], &[]) {
+            self.problems.extend(problems);
+        }
+        Operation::Parallel(Box::new(Parallel {
+            parallelism: block.get_int("parallelism").and_then(|n| u32::try_from(n).ok()).unwrap_or(1000),
+            fail_fast: block.get_bool("failFast") == Some(true),
+            logs: block.get_str("logs").map(str::to_owned),
+            ids: self.ids.iter().cloned().collect(),
+            block,
+        }))
+    }
+
+    fn execute(&mut self, node: &Node) -> Operation {
+        let workflows = node
+            .get_items("workflows")
+            .iter()
+            .map(|entry| ExecuteEntry {
+                selected: entry.get("selector").map(|selector| self.select(selector)).unwrap_or_default(),
+                selects: entry.get("selector").is_some(),
+                block: entry.clone(),
+            })
+            .collect();
+        Operation::Execute(Box::new(Execute {
+            workflows,
+            parallelism: node.get_int("parallelism").and_then(|n| u32::try_from(n).ok()).unwrap_or(100),
+            asynchronous: node.get_bool("async") == Some(true),
+            leave: node.get_str("onAbort") == Some("leave"),
+        }))
+    }
+
+    fn select(&self, selector: &Node) -> Vec<String> {
+        self.catalog.iter().filter(|entry| selects(selector, &entry.labels)).map(|entry| entry.name.clone()).collect()
+    }
+
+    fn probe(&mut self, node: &Node) -> Option<Probe> {
+        let number = |node: &Node, field: &str| {
+            node.get(field).and_then(Node::scalar_text).and_then(|text| text.parse::<u64>().ok())
+        };
+        let port = |action: &Node| number(action, "port").and_then(|port| u16::try_from(port).ok());
+        let host = |action: &Node| action.get_str("host").filter(|host| !host.is_empty()).map(str::to_owned);
+        let mut no_port = |action: &Node| {
+            let written = action.get("port").and_then(Node::scalar_text).unwrap_or_default();
+            // Text that a run has to complete is judged then.
+            if !written.contains("{{") {
+                self.problems.push(
+                    Diagnostic::error("probe-port", format!("`port: {written}` is no port number"))
+                        .at(action.span)
+                        .help("write a number between 1 and 65535"),
+                );
+            }
+        };
+        let action = if let Some(exec) = node.get("exec") {
+            ProbeAction::Exec { command: texts(exec, "command") }
+        } else if let Some(http) = node.get("httpGet") {
+            let Some(port) = port(http) else {
+                no_port(http);
+                return None;
+            };
+            let headers = http
+                .get_items("httpHeaders")
+                .iter()
+                .filter_map(|header| Some((header.get_str("name")?.to_owned(), header.get_str("value")?.to_owned())))
+                .collect();
+            ProbeAction::HttpGet {
+                host: host(http),
+                port,
+                path: http.get_str("path").unwrap_or("/").to_owned(),
+                headers,
+                tls: http.get_str("scheme").is_some_and(|scheme| scheme.eq_ignore_ascii_case("https")),
+            }
+        } else if let Some(tcp) = node.get("tcpSocket") {
+            let Some(port) = port(tcp) else {
+                no_port(tcp);
+                return None;
+            };
+            ProbeAction::TcpSocket { host: host(tcp), port }
+        } else if let Some(grpc) = node.get("grpc") {
+            let Some(port) = port(grpc) else {
+                no_port(grpc);
+                return None;
+            };
+            ProbeAction::Grpc { port, service: grpc.get_str("service").unwrap_or_default().to_owned() }
+        } else {
+            return None;
+        };
+        let count = |field: &str, default: u32| {
+            number(node, field).and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0).unwrap_or(default)
+        };
+        Some(Probe {
+            action,
+            initial_delay: number(node, "initialDelaySeconds").unwrap_or(0),
+            period: u64::from(count("periodSeconds", 10)),
+            timeout: u64::from(count("timeoutSeconds", 1)),
+            success_threshold: count("successThreshold", 1),
+            failure_threshold: count("failureThreshold", 3),
+        })
+    }
+}
+
+fn leaf(category: &str, kind: &'static str, operation: Operation, around: &Around) -> Raw {
+    let surroundings: Option<Surroundings> = Some(around.surroundings());
+    Raw { category: category.to_owned(), kind, operation: Some(operation), surroundings, ..Raw::default() }
+}
+
+fn placed_content(around: &Around) -> Raw {
+    let git = Git { mount_path: REPOSITORY.to_owned(), replaced: true, ..Git::default() };
+    leaf("Copy the working tree", "content", Operation::Git(Box::new(git)), around)
+}
+
+fn git_of(git: &Node) -> Git {
+    let text = |field: &str| git.get_str(field).filter(|text| !text.is_empty()).map(str::to_owned);
+    let retry = git.get("retry");
+    Git {
+        uri: text("uri").unwrap_or_default(),
+        revision: text("revision"),
+        mount_path: text("mountPath").unwrap_or_else(|| REPOSITORY.to_owned()),
+        paths: texts(git, "paths"),
+        cone: git.get_bool("cone") == Some(true),
+        username: credential(git, "username"),
+        token: credential(git, "token"),
+        ssh_key: credential(git, "sshKey"),
+        auth_type: text("authType"),
+        verbosity: text("verbosity"),
+        attempts: retry.and_then(|retry| retry.get_int("count")).and_then(|n| u32::try_from(n).ok()),
+        retry_delay: retry.and_then(|retry| retry.get_str("delay")).map(str::to_owned),
+        replaced: false,
+    }
+}
+
+fn artifacts_of(node: &Node) -> Artifacts {
+    Artifacts {
+        paths: texts(node, "paths"),
+        working_dir: node.get_str("workingDir").filter(|dir| !dir.is_empty()).map(str::to_owned),
+        compress: node.get("compress").and_then(|compress| compress.get_str("name")).map(str::to_owned),
+    }
+}
+
+/// A list of texts.
+pub(super) fn texts(node: &Node, field: &str) -> Vec<String> {
+    node.get_items(field).iter().filter_map(Node::scalar_text).map(|text| text.to_string()).collect()
+}
+
+/// `secret("name", "key")` calls in a template.
+fn secret_calls(text: &str) -> Vec<Reference> {
+    if !text.contains("secret(") {
+        return Vec::new();
+    }
+    let Ok(template) = crate::expr::compile_template(text) else { return Vec::new() };
+    template
+        .calls("secret")
+        .into_iter()
+        .filter_map(|args| match args.as_slice() {
+            [Some(name), Some(key), ..] => Some(Reference {
+                kind: ReferenceKind::Secret,
+                name: name.string_form().to_string(),
+                key: Some(key.string_form().to_string()),
+                optional: true,
+            }),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Whether labels satisfy a label selector.
+fn selects(selector: &Node, labels: &BTreeMap<String, String>) -> bool {
+    let equal = selector
+        .get_entries("matchLabels")
+        .iter()
+        .all(|(key, value)| value.scalar_text().is_some_and(|value| labels.get(&**key).is_some_and(|l| **l == *value)));
+    let expressions = selector.get_items("matchExpressions").iter().all(|expression| {
+        let key = expression.get_str("key").unwrap_or_default();
+        let values = texts(expression, "values");
+        let has = labels.get(key);
+        match expression.get_str("operator") {
+            Some("In") => has.is_some_and(|value| values.contains(value)),
+            Some("NotIn") => has.is_none_or(|value| !values.contains(value)),
+            Some("Exists") => has.is_some(),
+            Some("DoesNotExist") => has.is_none(),
+            _ => false,
+        }
+    });
+    equal && expressions
+}
+
+/// A note about a field that is valid and not carried out.
+pub(super) fn note(path: &str, message: &str) -> Note {
+    Note { path: path.to_owned(), message: message.to_owned() }
+}

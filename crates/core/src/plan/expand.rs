@@ -1,0 +1,330 @@
+//! Blocks into instances: the one function that the agent asks with its real files, and the engine with the answers
+//! that the agent got.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Execute, FetchEntry, Labels, Parallel, Platform, UnitPlan, Unpack,
+    build::{service_unit, texts, worker_unit},
+};
+use crate::{
+    expr::{Expr, ExprError, Scope, Value},
+    frame::PackId,
+    run::Work,
+    source::{Diagnostic, Node},
+    split,
+    workflow::fields,
+};
+
+/// One instance of a block, ready to be made.
+#[derive(Debug, Clone)]
+pub struct Expanded {
+    /// A service's name, a child's workflow; empty for workers.
+    pub group: String,
+    /// Its number in its group, and in the block.
+    pub index: usize,
+    pub position: usize,
+    pub description: String,
+    pub labels: Labels,
+    pub work: Work,
+    /// What it is handed by its parent.
+    pub transfers: Vec<Transfer>,
+}
+
+/// Files on their way from a parent to an instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transfer {
+    pub source: PackSource,
+    pub pack: PackId,
+    pub to: String,
+}
+
+/// Files that are packed once, however many instances get them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PackSource {
+    pub from: String,
+    pub files: Vec<String>,
+}
+
+/// An execution that a step asks for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChildRequest {
+    pub workflow: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution_name: Option<String>,
+    pub config: BTreeMap<String, String>,
+    /// What later expressions call it (`as`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub named: Option<String>,
+    /// It outlives a stop of this execution.
+    #[serde(default)]
+    pub leave: bool,
+    /// What it published, once it has ended.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs: BTreeMap<String, String>,
+}
+
+/// A block that cannot be expanded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExpandFailure {
+    pub at: String,
+    pub message: String,
+}
+
+impl fmt::Display for ExpandFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.at.is_empty() { f.write_str(&self.message) } else { write!(f, "{}: {}", self.at, self.message) }
+    }
+}
+
+impl From<split::ExpandError> for ExpandFailure {
+    fn from(error: split::ExpandError) -> Self {
+        ExpandFailure { at: error.at, message: error.message }
+    }
+}
+
+/// Expands a `parallel` block. `origin` makes the names of its packs unique in the execution.
+pub fn expand_parallel(
+    parallel: &Parallel,
+    scope: &dyn Scope,
+    origin: &str,
+    platform: &Platform,
+) -> Result<Vec<Expanded>, ExpandFailure> {
+    let scope = WithoutEnv(scope);
+    let expansion = split::expand(&parallel.block, fields::PARALLEL, &[&scope])?;
+    let mut packs = Packs::new(origin);
+    let mut expanded = Vec::new();
+    for instance in &expansion.instances {
+        let labels = labels(instance);
+        let node = match split::instantiate(&parallel.block, fields::PARALLEL, instance, &[&scope]) {
+            Ok(node) => node,
+            Err(problems) => {
+                expanded.push(broken("", instance.index, expanded.len(), labels, &problems));
+                continue;
+            }
+        };
+        let transfers = packs.transfers(&node);
+        let unpacks: Vec<_> =
+            transfers.iter().map(|one| Unpack { pack: one.pack.clone(), to: one.to.clone() }).collect();
+        let work = work(worker_unit(&node, platform, &unpacks, &fetches(&node)));
+        expanded.push(Expanded {
+            group: String::new(),
+            index: instance.index,
+            position: expanded.len(),
+            description: node.get_str("description").unwrap_or_default().to_owned(),
+            labels,
+            work,
+            transfers,
+        });
+    }
+    Ok(expanded)
+}
+
+/// Expands all services of a step.
+pub fn expand_services(
+    services: &[(String, Node)],
+    scope: &dyn Scope,
+    origin: &str,
+    platform: &Platform,
+) -> Result<Vec<Expanded>, ExpandFailure> {
+    let scope = WithoutEnv(scope);
+    let mut packs = Packs::new(origin);
+    let mut expanded: Vec<Expanded> = Vec::new();
+    for (name, block) in services {
+        let name = text(name, &scope).map_err(|message| ExpandFailure { at: name.clone(), message })?;
+        let in_service = |error: split::ExpandError| {
+            ExpandFailure { at: format!("services.{name}.{}", error.at), message: error.message }
+        };
+        let expansion = split::expand(block, fields::SERVICE, &[&scope]).map_err(in_service)?;
+        for instance in &expansion.instances {
+            let labels = labels(instance);
+            let node = match split::instantiate(block, fields::SERVICE, instance, &[&scope]) {
+                Ok(node) => node,
+                Err(problems) => {
+                    expanded.push(broken(&name, instance.index, expanded.len(), labels, &problems));
+                    continue;
+                }
+            };
+            let transfers = packs.transfers(&node);
+            let unpacks: Vec<_> =
+                transfers.iter().map(|one| Unpack { pack: one.pack.clone(), to: one.to.clone() }).collect();
+            expanded.push(Expanded {
+                group: name.clone(),
+                index: instance.index,
+                position: expanded.len(),
+                description: node.get_str("description").unwrap_or_default().to_owned(),
+                labels,
+                work: work(service_unit(&node, platform, &unpacks)),
+                transfers,
+            });
+        }
+    }
+    Ok(expanded)
+}
+
+/// Expands the entries of an `execute` step; each is computed once and repeated for every workflow it selects.
+pub fn expand_execute(execute: &Execute, scope: &dyn Scope) -> Result<Vec<Expanded>, ExpandFailure> {
+    let mut expanded: Vec<Expanded> = Vec::new();
+    for (position, entry) in execute.workflows.iter().enumerate() {
+        let in_entry = |at: &str, message: String| ExpandFailure { at: format!("workflows[{position}].{at}"), message };
+        let expansion = split::expand(&entry.block, fields::EXECUTE_WORKFLOW, &[scope])
+            .map_err(|error| in_entry(&error.at, error.message))?;
+        let mut instances = Vec::new();
+        for instance in &expansion.instances {
+            let node = split::instantiate(&entry.block, fields::EXECUTE_WORKFLOW, instance, &[scope])
+                .map_err(|problems| in_entry("", join(&problems)))?;
+            instances.push((instance, node));
+        }
+        let own: Vec<String> =
+            instances.first().and_then(|(_, node)| node.get_str("name")).map(str::to_owned).into_iter().collect();
+        if own.is_empty() && entry.selects && entry.selected.is_empty() {
+            return Err(in_entry("selector", "no test workflows to run".to_owned()));
+        }
+        let rest = entry.selected.iter().filter(|name| !own.contains(name)).cloned();
+        for (nth, workflow) in own.iter().cloned().chain(rest).enumerate() {
+            for (instance, node) in &instances {
+                // A name may differ from instance to instance; what a selector found does not.
+                let workflow =
+                    if nth < own.len() { node.get_str("name").unwrap_or(&workflow).to_owned() } else { workflow.clone() };
+                let request = ChildRequest {
+                    workflow: workflow.replace("--", "/").replace('/', "--"),
+                    execution_name: node.get_str("executionName").map(str::to_owned),
+                    config: config(node),
+                    named: node.get_str("as").map(str::to_owned),
+                    leave: execute.leave,
+                    outputs: BTreeMap::new(),
+                };
+                expanded.push(Expanded {
+                    group: workflow.clone(),
+                    index: instance.index,
+                    position: expanded.len(),
+                    description: node.get_str("description").unwrap_or_default().to_owned(),
+                    labels: labels(instance),
+                    work: Work::Child(Box::new(request)),
+                    transfers: Vec::new(),
+                });
+            }
+        }
+    }
+    Ok(expanded)
+}
+
+/// What the parent has to pack for its instances, once a source.
+pub fn pack_sources(expanded: &[Expanded]) -> BTreeMap<PackId, PackSource> {
+    let transfers = expanded.iter().flat_map(|one| &one.transfers);
+    transfers.map(|transfer| (PackId(transfer.pack.0.clone()), transfer.source.clone())).collect()
+}
+
+/// Names packs in the order in which their sources are first met.
+struct Packs<'a> {
+    origin: &'a str,
+    sources: Vec<PackSource>,
+}
+
+impl<'a> Packs<'a> {
+    fn new(origin: &'a str) -> Self {
+        Packs { origin, sources: Vec::new() }
+    }
+
+    fn transfers(&mut self, node: &Node) -> Vec<Transfer> {
+        let mut transfers = Vec::new();
+        for entry in node.get_items("transfer") {
+            let from = entry.get_str("from").unwrap_or_default().to_owned();
+            let to = entry.get_str("to").filter(|to| !to.is_empty()).unwrap_or(&from).to_owned();
+            let source = PackSource { from, files: patterns(entry) };
+            let place = self.sources.iter().position(|known| *known == source).unwrap_or_else(|| {
+                self.sources.push(source.clone());
+                self.sources.len() - 1
+            });
+            transfers.push(Transfer { source, pack: PackId(format!("{}.{place}", self.origin)), to });
+        }
+        transfers
+    }
+}
+
+fn fetches(node: &Node) -> Vec<FetchEntry> {
+    node.get_items("fetch")
+        .iter()
+        .map(|entry| {
+            let from = entry.get_str("from").unwrap_or_default().to_owned();
+            let to = entry.get_str("to").filter(|to| !to.is_empty()).unwrap_or(&from).to_owned();
+            FetchEntry { from, to, files: patterns(entry) }
+        })
+        .collect()
+}
+
+fn patterns(entry: &Node) -> Vec<String> {
+    let files = texts(entry, "files");
+    if files.is_empty() { vec!["**/*".to_owned()] } else { files }
+}
+
+fn config(node: &Node) -> BTreeMap<String, String> {
+    node.get_entries("config")
+        .iter()
+        .filter_map(|(key, value)| Some((key.to_string(), value.scalar_text()?.to_string())))
+        .collect()
+}
+
+fn labels(instance: &split::Instance) -> Labels {
+    let matrix = instance.matrix.iter().map(|(key, value)| (format!("matrix.{key}"), value.clone()));
+    let shard = (instance.shard_count > 1).then(|| {
+        let of = format!("{}/{}", instance.shard_index + 1, instance.shard_count);
+        ("shard".to_owned(), Value::from(of))
+    });
+    matrix.chain(shard).collect()
+}
+
+fn work(planned: Result<UnitPlan, Vec<Diagnostic>>) -> Work {
+    match planned {
+        Ok(unit) => Work::Unit(unit.into()),
+        Err(problems) => Work::Broken(join(&problems)),
+    }
+}
+
+fn broken(group: &str, index: usize, position: usize, labels: Labels, problems: &[Diagnostic]) -> Expanded {
+    Expanded {
+        group: group.to_owned(),
+        index,
+        position,
+        description: String::new(),
+        labels,
+        work: Work::Broken(join(problems)),
+        transfers: Vec::new(),
+    }
+}
+
+fn join(problems: &[Diagnostic]) -> String {
+    let texts: Vec<_> = problems
+        .iter()
+        .map(|problem| {
+            if problem.path.is_empty() { problem.message.clone() } else { format!("{}: {}", problem.path, problem.message) }
+        })
+        .collect();
+    texts.join("; ")
+}
+
+fn text(template: &str, scope: &dyn Scope) -> Result<String, String> {
+    if !template.contains("{{") {
+        return Ok(template.to_owned());
+    }
+    crate::expr::compile_template(template)
+        .and_then(|template| template.resolve(&[scope]))
+        .map(|result| result.value().map_or_else(|| result.template(), |value| value.string_form().to_string()))
+        .map_err(|error| error.message)
+}
+
+/// Leaves `env.*` for the instance, where it means the instance's own environment.
+struct WithoutEnv<'a>(&'a dyn Scope);
+
+impl Scope for WithoutEnv<'_> {
+    fn get(&self, name: &str) -> Result<Option<Expr>, ExprError> {
+        if name == "env" || name.starts_with("env.") { Ok(None) } else { self.0.get(name) }
+    }
+
+    fn call(&self, name: &str, args: &[Value]) -> Result<Option<Expr>, ExprError> {
+        self.0.call(name, args)
+    }
+}

@@ -1,0 +1,59 @@
+//! What processes on this machine do not carry out, said once and never dropped in silence.
+
+use std::collections::BTreeSet;
+
+use super::{Note, build::note};
+use crate::source::Node;
+
+/// Fields that need containers or a cluster, with what is said of them. A path ends the way the field's does.
+const NOT_CARRIED: &[(&str, &str)] = &[
+    ("image", "container images do not choose anything here: commands run with the tools of this machine"),
+    ("imagePullPolicy", "images are not pulled here"),
+    ("securityContext", "security settings need containers"),
+    ("volumeMounts", "volume mounts need containers"),
+    ("pod", "pod settings need a cluster"),
+    ("pvcs", "volume claims need a cluster"),
+];
+
+/// Looks through a workflow for what processes cannot do.
+pub(super) fn for_processes(spec: &Node) -> Vec<Note> {
+    let mut found = BTreeSet::new();
+    look(spec, "spec", &mut found);
+    found.into_iter().collect()
+}
+
+fn look(node: &Node, path: &str, found: &mut BTreeSet<Note>) {
+    for (key, value) in node.entries() {
+        let below = format!("{path}.{}", &**key);
+        if let Some((field, message)) = NOT_CARRIED.iter().find(|(field, _)| *field == &**key) {
+            // One line a kind of field, not one a place.
+            if !found.iter().any(|note| note.path.ends_with(&format!(".{field}"))) {
+                found.insert(note(&below, message));
+            }
+            continue;
+        }
+        match &**key {
+            "resources" => {
+                for kind in ["limits", "requests"] {
+                    if !value.get_entries(kind).is_empty()
+                        && !found.iter().any(|note| note.path.ends_with(&format!(".resources.{kind}")))
+                    {
+                        found.insert(note(&format!("{below}.{kind}"), "limits of memory and CPU need containers"));
+                    }
+                }
+            }
+            "job" => {
+                for (field, _) in value.entries() {
+                    if &**field != "activeDeadlineSeconds" {
+                        found.insert(note(&format!("{below}.{}", &**field), "job settings need a cluster"));
+                    }
+                }
+            }
+            "env" | "matrix" | "shards" | "config" | "files" | "events" => {}
+            _ => look(value, &below, found),
+        }
+    }
+    for (index, value) in node.items().iter().enumerate() {
+        look(value, &format!("{path}[{index}]"), found);
+    }
+}

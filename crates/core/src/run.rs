@@ -1,0 +1,28 @@
+//! What happens, and what it amounts to.
+//!
+//! [`Report`]s are what an agent says of its unit; [`UnitRun`] folds them, for the agent that made them and for the
+//! engine that hears them. [`Event`]s are what an engine logs; [`Execution`] folds those. Both answer one question
+//! purely: what ought to be under way ([`UnitRun::next`], [`Execution::wanted`]).
+
+mod block;
+mod event;
+mod execution;
+mod names;
+mod report;
+mod status;
+mod unit;
+mod wanted;
+
+pub use block::{Block, BlockKind, Instance, InstancePhase, Stopper, Work};
+pub use event::{ChildEnd, Event, StopHow, Timer};
+pub use execution::{
+    Corrupt, Execution, Unit, UnitPhase,
+    blocks::{pack_origin, question},
+};
+pub use names::{ExecutionId, UnitKey};
+pub use report::{
+    Answer, Case, CaseStatus, Ending, Entries, Outcome, PackPurpose, Report, Request, Told, Values, Word, WordId,
+};
+pub use status::Status;
+pub use unit::{Next, StepState, UnitRun};
+pub use wanted::{ChildWant, Keep, ReapHow, UnitWant, Wanted};

@@ -1,0 +1,181 @@
+//! A step whose work is other units or executions: its instances, and what its own unit is told about them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use super::{Status, Told, UnitKey};
+use crate::{
+    expr::Value,
+    frame::PackId,
+    plan::{ChildRequest, Labels, UnitPlan},
+};
+
+/// What the instances of a block are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlockKind {
+    Parallel,
+    Services,
+    Execute { asynchronous: bool },
+}
+
+/// The instances of one attempt of a step.
+#[derive(Debug, Clone)]
+pub struct Block {
+    pub kind: BlockKind,
+    pub instances: Vec<Instance>,
+    /// Instances at a time, started in order.
+    pub parallelism: usize,
+    /// The first failure ends the others.
+    pub fail_fast: bool,
+    /// Expression that says whether an instance's log is an artifact.
+    pub logs: Option<String>,
+    /// What the step's unit is told, in order, and how much of it it has heard.
+    pub told: Vec<Told>,
+    pub heard: usize,
+    /// The same for the step that stops services.
+    pub stop_told: Vec<Told>,
+    pub stop_heard: usize,
+    /// The step was told the end.
+    pub done: bool,
+    /// Nothing may start any more: a first failure, a stop, or services that are no longer needed.
+    pub stopping: bool,
+    /// The step that waits for the services to be gone.
+    pub stopper: Option<Stopper>,
+    /// How many gates have been opened, by instance.
+    pub opened: BTreeMap<usize, u32>,
+}
+
+/// The step that stops services.
+#[derive(Debug, Clone)]
+pub struct Stopper {
+    pub step: usize,
+    pub attempt: u32,
+    /// Whether the step that had the services has failed.
+    pub failed: bool,
+    /// Instances that had failed when the stop came.
+    pub unhealthy: BTreeSet<String>,
+}
+
+/// One instance of a block.
+#[derive(Debug, Clone)]
+pub struct Instance {
+    /// Its unit; for a child execution the place that its id follows from.
+    pub key: UnitKey,
+    /// The name of its group: a service's, an entry's workflow.
+    pub group: String,
+    /// Its number within the group.
+    pub index: usize,
+    pub description: String,
+    /// Its own matrix and shard values, for people.
+    pub labels: Labels,
+    pub work: Work,
+    pub phase: InstancePhase,
+}
+
+/// What an instance does.
+#[derive(Debug, Clone)]
+pub enum Work {
+    Unit(Arc<UnitPlan>),
+    Child(Box<ChildRequest>),
+    /// It could not be made.
+    Broken(String),
+}
+
+/// Where an instance is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InstancePhase {
+    /// It has no slot, or nothing has been heard of it.
+    Waiting,
+    /// It was met.
+    Active,
+    /// Its result is known; it holds its slot until everything is kept and gone.
+    Judged(Status),
+    /// Nothing is left of it.
+    Gone(Status),
+}
+
+impl InstancePhase {
+    /// How it ended.
+    pub fn status(self) -> Option<Status> {
+        match self {
+            InstancePhase::Waiting | InstancePhase::Active => None,
+            InstancePhase::Judged(status) | InstancePhase::Gone(status) => Some(status),
+        }
+    }
+}
+
+impl Block {
+    /// The instances that have a slot: the first so many that are not gone.
+    pub fn in_slots(&self) -> impl Iterator<Item = usize> + '_ {
+        let stopping = self.stopping;
+        self.instances
+            .iter()
+            .enumerate()
+            .filter(|(_, instance)| !matches!(instance.phase, InstancePhase::Gone(_)))
+            .filter(move |(_, instance)| !stopping || instance.phase != InstancePhase::Waiting)
+            .take(self.parallelism.max(1))
+            .map(|(at, _)| at)
+    }
+
+    /// Instances that ended other than well.
+    pub fn failures(&self) -> usize {
+        self.instances
+            .iter()
+            .filter(|instance| instance.phase.status().is_some_and(|status| status != Status::Passed))
+            .count()
+    }
+
+    /// Every instance that will ever run is gone.
+    pub fn is_over(&self) -> bool {
+        self.instances.iter().all(|instance| match instance.phase {
+            InstancePhase::Gone(_) => true,
+            InstancePhase::Waiting => self.stopping,
+            InstancePhase::Active | InstancePhase::Judged(_) => false,
+        })
+    }
+
+    /// Says something in the step's output.
+    pub fn say(&mut self, text: impl Into<String>) {
+        self.told.push(Told::Line { text: text.into() });
+    }
+
+    /// Says something about an instance in the step's output.
+    pub fn say_of(&mut self, at: usize, what: &str) {
+        let width = self.instances.len().to_string().len();
+        let instance = &self.instances[at];
+        let mut text = match self.kind {
+            BlockKind::Parallel => format!("worker/{:0width$}", at + 1),
+            BlockKind::Services => format!("{}/{}", instance.group, instance.index),
+            BlockKind::Execute { .. } => instance.group.clone(),
+        };
+        if !instance.description.is_empty() {
+            text.push_str(&format!(" ({})", instance.description));
+        }
+        text.push_str(&format!(": {what}"));
+        self.say(text);
+    }
+
+    /// Hands a pack to the step's unit.
+    pub fn hand_over(&mut self, pack: PackId, to: String) {
+        self.told.push(Told::Unpack { pack, to });
+    }
+
+    /// Tells the step its end; only the first time counts.
+    pub fn finish(&mut self, passed: bool, values: BTreeMap<String, Value>) {
+        if !self.done {
+            self.done = true;
+            self.told.push(Told::Done { passed, values });
+        }
+    }
+
+    /// Instances that ended other than well, named as people know them.
+    pub fn unhealthy(&self) -> BTreeSet<String> {
+        self.instances
+            .iter()
+            .filter(|instance| instance.phase.status().is_some_and(|status| status != Status::Passed))
+            .map(|instance| format!("{}/{}", instance.group, instance.index))
+            .collect()
+    }
+}

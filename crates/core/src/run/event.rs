@@ -1,0 +1,97 @@
+//! What an engine logs: facts in the past tense, with everything that could not be computed again.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Ending, Report, Status, UnitKey};
+use crate::frame::Source;
+
+/// One entry of an execution's log. A format: additive, every variant pinned by a test.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Event {
+    /// First of every log.
+    Created { at: Timestamp },
+    /// An agent answered for the first time. Any other life under this key is never begun.
+    Met {
+        unit: UnitKey,
+        life: String,
+        /// Where other units reach it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        address: Option<String>,
+        at: Timestamp,
+    },
+    /// What a unit said, in its own time.
+    Reported { unit: UnitKey, life: String, seq: u64, at: Timestamp, report: Report },
+    /// A unit will not be heard of any more, or never came to be.
+    Lost { unit: UnitKey, at: Timestamp, reason: String },
+    /// Bytes are safe on this side.
+    Kept {
+        unit: UnitKey,
+        source: Source,
+        length: u64,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        digest: String,
+        /// Why they could not be kept; then they are given up.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+    },
+    /// Nothing is left of a unit.
+    Reaped { unit: UnitKey, at: Timestamp },
+    /// An execution that a step started has come to be.
+    ChildStarted { unit: UnitKey, step: usize, attempt: u32, index: usize, id: String, name: String, at: Timestamp },
+    /// It ended, or could not be started.
+    ChildEnded { unit: UnitKey, step: usize, attempt: u32, index: usize, end: ChildEnd, at: Timestamp },
+    /// Somebody, or a limit, wants the execution to end.
+    StopRequested { how: StopHow, reason: String, at: Timestamp },
+    PauseRequested { at: Timestamp },
+    ResumeRequested { at: Timestamp },
+    /// A moment that the log implies has come.
+    Expired { timer: Timer, at: Timestamp },
+    /// Last of every log.
+    Ended { status: Status, at: Timestamp },
+}
+
+/// How an execution is to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum StopHow {
+    /// In order, by the system.
+    Abort,
+    /// In order, by a person.
+    Cancel,
+    /// At once.
+    Kill,
+}
+
+impl StopHow {
+    /// What the units are told.
+    pub fn ending(self) -> Ending {
+        match self {
+            StopHow::Abort => Ending::Aborted,
+            StopHow::Cancel | StopHow::Kill => Ending::Canceled,
+        }
+    }
+}
+
+/// A moment that the log implies.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Timer {
+    /// The execution's own limit.
+    Deadline,
+    /// Nobody resumed a pause.
+    Pause,
+}
+
+/// How a child execution ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChildEnd {
+    pub status: Status,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}

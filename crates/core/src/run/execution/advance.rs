@@ -1,0 +1,261 @@
+//! What follows from an event without anybody doing anything: results of instances, barriers, ends of blocks.
+
+use std::collections::BTreeMap;
+
+use super::{BlockKey, Execution, Unit, UnitPhase};
+use crate::{
+    expr::Value,
+    run::{
+        Block, BlockKind, InstancePhase, PackPurpose, Status, Told,
+        block::Work,
+    },
+};
+
+impl Execution {
+    pub(super) fn advance(&mut self) {
+        let open: Vec<BlockKey> =
+            self.blocks.iter().filter(|(_, block)| !is_settled(block)).map(|(key, _)| key.clone()).collect();
+        for key in open {
+            let Some(mut block) = self.blocks.remove(&key) else { continue };
+            self.advance_block(&key, &mut block);
+            self.blocks.insert(key, block);
+        }
+    }
+
+    fn advance_block(&mut self, key: &BlockKey, block: &mut Block) {
+        if self.is_abandoned(key, block) {
+            block.stopping = true;
+        }
+        for at in 0..block.instances.len() {
+            self.advance_instance(block, at);
+        }
+        self.fill_slots(key, block);
+        self.open_gates(block);
+        match block.kind {
+            BlockKind::Parallel => finish_parallel(block),
+            BlockKind::Services => self.finish_services(block),
+            BlockKind::Execute { asynchronous } => finish_execute(block, asynchronous),
+        }
+    }
+
+    /// Whether the step no longer waits for the block, or nobody is left who could.
+    fn is_abandoned(&self, (unit, step, attempt): &BlockKey, block: &Block) -> bool {
+        let Some(carrier) = self.units.get(unit) else { return true };
+        if carrier.verdict().is_some() {
+            return true;
+        }
+        let state = carrier.run.state(*step);
+        match block.kind {
+            BlockKind::Services => false,
+            BlockKind::Parallel | BlockKind::Execute { asynchronous: false } => {
+                !block.done && (!state.running || state.attempts > attempt + 1)
+            }
+            BlockKind::Execute { asynchronous: true } => false,
+        }
+    }
+
+    fn advance_instance(&mut self, block: &mut Block, at: usize) {
+        let Some(unit) = self.units.get_mut(&block.instances[at].key) else { return };
+        if !matches!(block.instances[at].work, Work::Unit(_)) {
+            return;
+        }
+        let before = block.instances[at].phase;
+        let after = phase_of(unit);
+        if let Work::Unit(_) = block.instances[at].work {
+            for (pack, to) in take_fetched(unit) {
+                block.hand_over(pack, to);
+            }
+        }
+        if before == after {
+            return;
+        }
+        block.instances[at].phase = after;
+        let lost = match &unit.phase {
+            UnitPhase::Lost(reason) => Some(reason.clone()),
+            _ => None,
+        };
+        if before == InstancePhase::Waiting && block.kind == BlockKind::Parallel {
+            block.say_of(at, "created");
+        }
+        if before.status().is_none()
+            && let Some(status) = after.status()
+        {
+            let what = lost.map_or_else(|| status.to_string(), |reason| format!("{status}: {reason}"));
+            if block.kind == BlockKind::Parallel || status != Status::Passed && !block.stopping {
+                block.say_of(at, &what);
+            }
+            if block.fail_fast && status != Status::Passed {
+                block.stopping = true;
+            }
+        }
+        if matches!(after, InstancePhase::Gone(_)) && block.kind == BlockKind::Parallel {
+            block.say_of(at, "cleaned resources");
+        }
+    }
+
+    /// Gives free slots to the next instances; one that cannot be made has failed as soon as it is its turn.
+    fn fill_slots(&mut self, (carrier, step, attempt): &BlockKey, block: &mut Block) {
+        loop {
+            let mut changed = false;
+            for at in block.in_slots().collect::<Vec<_>>() {
+                let instance = &block.instances[at];
+                match &instance.work {
+                    Work::Unit(plan) if !self.units.contains_key(&instance.key) => {
+                        let carrier = Some((carrier.clone(), *step, *attempt, at));
+                        self.units.insert(instance.key.clone(), Unit::new(plan.clone(), carrier));
+                    }
+                    Work::Broken(why) if instance.phase == InstancePhase::Waiting => {
+                        let why = why.clone();
+                        block.instances[at].phase = InstancePhase::Gone(Status::Failed);
+                        block.say_of(at, &format!("failed: {why}"));
+                        block.stopping |= block.fail_fast;
+                        changed = true;
+                    }
+                    Work::Unit(_) | Work::Broken(_) | Work::Child(_) => {}
+                }
+            }
+            if !changed {
+                return;
+            }
+        }
+    }
+
+    /// Opens the gates of a block when every instance that is under way waits at one.
+    fn open_gates(&self, block: &mut Block) {
+        let mut waiting = Vec::new();
+        for at in block.in_slots() {
+            if block.instances[at].phase.status().is_some() {
+                continue;
+            }
+            match self.units.get(&block.instances[at].key) {
+                Some(unit) if unit.at_gate => waiting.push((at, unit.gates)),
+                _ => return,
+            }
+        }
+        if waiting.iter().all(|(at, gates)| block.opened.get(at) == Some(gates)) {
+            return;
+        }
+        block.opened.extend(waiting);
+        block.say("resuming all workers");
+    }
+
+    fn finish_services(&self, block: &mut Block) {
+        if !block.done {
+            let states: Vec<(bool, bool)> = block
+                .instances
+                .iter()
+                .map(|instance| {
+                    let ready = self.units.get(&instance.key).is_some_and(|unit| unit.ready);
+                    (ready, instance.phase.status().is_some_and(|status| status != Status::Passed))
+                })
+                .collect();
+            if block.stopping || states.iter().all(|(ready, failed)| *ready || *failed) {
+                let failed = states.iter().filter(|(ready, failed)| *failed || !ready).count();
+                let total = states.len();
+                if failed == 0 {
+                    block.say(format!("Successfully started {total} workers."));
+                } else {
+                    block.say(format!("Failed to start {failed} out of {total} expected workers."));
+                }
+                let values = self.service_values(block);
+                block.finish(failed == 0, values);
+            }
+        }
+        if block.is_over()
+            && block.stop_told.is_empty()
+            && let Some(stopper) = &block.stopper
+        {
+            let healthy = stopper.unhealthy.is_empty();
+            if !healthy {
+                let names: Vec<_> = stopper.unhealthy.iter().cloned().collect();
+                let text = format!("unhealthy services detected: {}", names.join(", "));
+                block.stop_told.push(Told::Line { text });
+            }
+            block.stop_told.push(Told::Done { passed: healthy, values: BTreeMap::new() });
+        }
+    }
+
+    fn service_values(&self, block: &Block) -> BTreeMap<String, Value> {
+        let mut groups: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+        for instance in &block.instances {
+            let address = self.units.get(&instance.key).and_then(|unit| unit.address.clone()).unwrap_or_default();
+            let value = Value::map([("ip", address.into()), ("description", instance.description.clone().into())]);
+            groups.entry(format!("services.{}", instance.group)).or_default().push(value);
+        }
+        groups.into_iter().map(|(name, list)| (name, Value::from(list))).collect()
+    }
+}
+
+/// Nothing will change in it any more.
+fn is_settled(block: &Block) -> bool {
+    block.done
+        && block.is_over()
+        && (block.kind != BlockKind::Services || block.stopper.is_none() || !block.stop_told.is_empty())
+}
+
+fn phase_of(unit: &Unit) -> InstancePhase {
+    match (&unit.phase, unit.verdict()) {
+        (UnitPhase::Reaped, Some(status)) => InstancePhase::Gone(status),
+        (_, Some(status)) => InstancePhase::Judged(status),
+        (UnitPhase::Wanted, None) => InstancePhase::Waiting,
+        (UnitPhase::Met(_) | UnitPhase::Lost(_) | UnitPhase::Reaped, None) => InstancePhase::Active,
+    }
+}
+
+/// Packs for the parent that are kept and that it has not been told of.
+fn take_fetched(unit: &mut Unit) -> Vec<(crate::frame::PackId, String)> {
+    let mut fetched = Vec::new();
+    for (id, pack) in &mut unit.packs {
+        if let (PackPurpose::Fetch { to }, Some(Ok(())), false) = (&pack.purpose, &pack.kept, pack.handed) {
+            pack.handed = true;
+            fetched.push((id.clone(), to.clone()));
+        }
+    }
+    fetched
+}
+
+fn finish_parallel(block: &mut Block) {
+    if block.done || !block.is_over() {
+        return;
+    }
+    let (failures, total) = (block.failures(), block.instances.len());
+    let unstarted = block.instances.iter().filter(|instance| instance.phase == InstancePhase::Waiting).count();
+    if failures == 0 && unstarted == 0 {
+        block.say(format!("Successfully finished {total} workers."));
+    } else {
+        block.say(format!("Failed to finish {failures} out of {total} expected workers."));
+    }
+    block.finish(failures == 0 && unstarted == 0, BTreeMap::new());
+}
+
+fn finish_execute(block: &mut Block, asynchronous: bool) {
+    if block.done {
+        return;
+    }
+    let started = block.instances.iter().all(|instance| instance.phase != InstancePhase::Waiting);
+    if asynchronous && started || block.is_over() {
+        let passed = if asynchronous { started } else { started && block.failures() == 0 };
+        let values = child_values(block);
+        block.finish(passed, values);
+    }
+}
+
+/// What later steps can read of child executions that have a name of their own (`as`).
+fn child_values(block: &Block) -> BTreeMap<String, Value> {
+    let mut named: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for instance in &block.instances {
+        let Work::Child(child) = &instance.work else { continue };
+        let Some(name) = &child.named else { continue };
+        let outputs = Value::map(child.outputs.iter().map(|(key, text)| (key.as_str(), text.clone().into())));
+        let status = instance.phase.status().map_or("running", Status::word);
+        named.entry(format!("execution.{name}")).or_default().push(Value::map([
+            ("name", instance.group.clone().into()),
+            ("status", status.into()),
+            ("outputs", outputs),
+        ]));
+    }
+    named
+        .into_iter()
+        .map(|(name, mut list)| (name, if list.len() == 1 { list.remove(0) } else { Value::from(list) }))
+        .collect()
+}

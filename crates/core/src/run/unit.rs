@@ -1,0 +1,338 @@
+//! What a unit's reports amount to: which step is where, and what comes next.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::Timestamp;
+
+use super::{Ending, Outcome, Report, Status};
+use crate::{
+    expr::Value,
+    plan::{Step, UnitPlan},
+};
+
+/// The state of one step.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StepState {
+    pub entered_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
+    pub skipped: bool,
+    /// Attempts begun.
+    pub attempts: u32,
+    /// Whether the last attempt that began has not ended.
+    pub running: bool,
+    /// How the last attempt ended, of a leaf that is over.
+    pub outcome: Option<Outcome>,
+    /// A group's time is up.
+    pub timed_out: bool,
+    pub paused: bool,
+    pub outputs: BTreeMap<String, String>,
+}
+
+/// What ought to be done next in a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Evaluate the step's conditions, then enter or skip it.
+    Decide(usize),
+    /// Skip it without a look: nothing of its kind may start any more.
+    Skip(usize),
+    /// Carry out the operation, as the attempt of this number.
+    Attempt(usize, u32),
+    /// Nothing is left to do.
+    Over,
+}
+
+/// A unit's plan with what has happened to it.
+#[derive(Debug, Clone)]
+pub struct UnitRun {
+    plan: Arc<UnitPlan>,
+    steps: Vec<StepState>,
+    stopping: Option<(Ending, String)>,
+    closed: bool,
+    emitted: BTreeMap<String, Value>,
+    /// What the engine told: services and child executions by name.
+    told: BTreeMap<String, Value>,
+    last: Option<Timestamp>,
+}
+
+impl UnitRun {
+    /// Nothing has happened yet.
+    pub fn new(plan: Arc<UnitPlan>) -> Self {
+        let steps = vec![StepState::default(); plan.steps.len()];
+        let (emitted, told) = (BTreeMap::new(), BTreeMap::new());
+        UnitRun { plan, steps, stopping: None, closed: false, emitted, told, last: None }
+    }
+
+    /// What is carried out.
+    pub fn plan(&self) -> &Arc<UnitPlan> {
+        &self.plan
+    }
+
+    /// The state of a step.
+    pub fn state(&self, step: usize) -> &StepState {
+        &self.steps[step]
+    }
+
+    /// The plan of a step.
+    pub fn step(&self, step: usize) -> &Step {
+        &self.plan.steps[step]
+    }
+
+    /// Values that commands printed for later steps.
+    pub fn emitted(&self) -> &BTreeMap<String, Value> {
+        &self.emitted
+    }
+
+    /// Values that the engine told, by name.
+    pub fn told(&self) -> &BTreeMap<String, Value> {
+        &self.told
+    }
+
+    /// Remembers a value that the engine told.
+    pub fn remember(&mut self, name: String, value: Value) {
+        self.told.insert(name, value);
+    }
+
+    /// Whether a stop took effect, and why.
+    pub fn stopping(&self) -> Option<(Ending, &str)> {
+        self.stopping.as_ref().map(|(ending, reason)| (*ending, reason.as_str()))
+    }
+
+    /// The number of the step whose id is `id`.
+    pub fn by_id(&self, id: &str) -> Option<usize> {
+        self.plan.steps.iter().position(|step| step.id.as_deref() == Some(id))
+    }
+
+    /// Takes one report in. A report about a step that the plan does not have is ignored: code in a unit can lie about
+    /// that unit, and about nothing else.
+    pub fn apply(&mut self, report: &Report, at: Timestamp) {
+        self.last = Some(at);
+        match report {
+            Report::Entered { step } => self.with(*step, |state| state.entered_at = Some(at)),
+            Report::Skipped { step } => {
+                let end = self.plan.steps.get(*step).map_or(*step, |plan| plan.end);
+                for inner in *step..end {
+                    self.with(inner, |state| {
+                        state.skipped = true;
+                        state.finished_at = Some(at);
+                    });
+                }
+            }
+            Report::Started { step, attempt } => self.with(*step, |state| {
+                state.attempts = attempt + 1;
+                state.running = true;
+                state.outputs.clear();
+            }),
+            Report::Attempted { step, outcome, again, .. } => {
+                let (ended, outcome) = (!again, outcome.clone());
+                self.with(*step, |state| {
+                    state.running = false;
+                    if ended {
+                        state.outcome = Some(outcome);
+                        state.finished_at = Some(at);
+                    }
+                });
+            }
+            Report::TimedOut { step } => self.with(*step, |state| state.timed_out = true),
+            Report::Paused { step, .. } => self.mark_paused(*step, true),
+            Report::Resumed { step } => self.mark_paused(*step, false),
+            Report::Stopping { ending, reason } => self.stopping = Some((*ending, reason.clone())),
+            Report::Closed => self.closed = true,
+            Report::Outputs { step, values } => {
+                let values = values.clone();
+                self.with(*step, |state| state.outputs = values);
+            }
+            Report::Emitted { name, value } => {
+                self.emitted.insert(name.clone(), value.clone());
+            }
+            Report::Heard { .. }
+            | Report::Requested { .. }
+            | Report::Packed { .. }
+            | Report::Cases { .. }
+            | Report::Ready
+            | Report::Restarted { .. }
+            | Report::Warned { .. }
+            | Report::Over { .. } => {}
+        }
+    }
+
+    fn with(&mut self, step: usize, change: impl FnOnce(&mut StepState)) {
+        if let Some(state) = self.steps.get_mut(step) {
+            change(state);
+        }
+    }
+
+    fn mark_paused(&mut self, step: usize, paused: bool) {
+        let mut at = Some(step);
+        while let Some(step) = at {
+            self.with(step, |state| state.paused = paused);
+            at = self.plan.steps.get(step).and_then(|plan| plan.parent);
+        }
+    }
+
+    /// What ought to be done next.
+    pub fn next(&self) -> Next {
+        let mut at = 0;
+        while let Some(step) = self.plan.steps.get(at) {
+            let state = &self.steps[at];
+            if state.skipped || state.outcome.is_some() {
+                at = step.end;
+            } else if state.entered_at.is_none() {
+                return if self.may_start(at) { Next::Decide(at) } else { Next::Skip(at) };
+            } else if step.operation.is_some() {
+                return if state.running || self.may_start(at) {
+                    Next::Attempt(at, state.attempts)
+                } else {
+                    Next::Skip(at)
+                };
+            } else {
+                at += 1;
+            }
+        }
+        Next::Over
+    }
+
+    /// Whether a command was killed or an expression could not be computed: then nothing more runs.
+    pub fn is_broken(&self) -> bool {
+        self.steps.iter().any(|state| matches!(state.outcome, Some(Outcome::Killed { .. } | Outcome::Fatal { .. })))
+    }
+
+    /// After a stop, or in a group whose time is up, only what always runs may start.
+    fn may_start(&self, step: usize) -> bool {
+        if self.closed || self.is_broken() {
+            return false;
+        }
+        let restricted = self.stopping.is_some() || self.ancestors(step).any(|group| self.steps[group].timed_out);
+        !restricted || self.holds_always(step)
+    }
+
+    /// Whether the step is, or has inside, an operation that always runs.
+    fn holds_always(&self, step: usize) -> bool {
+        self.plan.steps[step..self.plan.steps[step].end]
+            .iter()
+            .any(|inner| inner.operation.is_some() && inner.is_always())
+    }
+
+    /// The groups around a step, innermost first.
+    pub fn ancestors(&self, step: usize) -> impl Iterator<Item = usize> + '_ {
+        std::iter::successors(self.plan.steps.get(step).and_then(|plan| plan.parent), |group| {
+            self.plan.steps[*group].parent
+        })
+    }
+
+    /// The steps directly inside a group.
+    pub fn children(&self, group: usize) -> impl Iterator<Item = usize> + '_ {
+        let end = self.plan.steps[group].end;
+        std::iter::successors(Some(group + 1).filter(|child| *child < end), move |child| {
+            Some(self.plan.steps[*child].end).filter(|next| *next < end)
+        })
+    }
+
+    /// Whether everything required before `step`, at every depth, passed or was skipped.
+    pub fn passed_before(&self, step: usize) -> bool {
+        std::iter::once(step).chain(self.ancestors(step)).all(|node| {
+            let Some(group) = self.plan.steps[node].parent else { return true };
+            self.children(group).take_while(|sibling| *sibling != node).all(|sibling| self.is_fine(sibling))
+        })
+    }
+
+    fn is_fine(&self, step: usize) -> bool {
+        if self.plan.steps[step].optional {
+            return true;
+        }
+        let status = self.status(step);
+        !status.is_final() || status.is_fine()
+    }
+
+    /// How a step stands.
+    pub fn status(&self, step: usize) -> Status {
+        let (plan, state) = (&self.plan.steps[step], &self.steps[step]);
+        if state.skipped {
+            return Status::Skipped;
+        }
+        if state.entered_at.is_none() {
+            return Status::Queued;
+        }
+        if plan.operation.is_some() {
+            return match &state.outcome {
+                None if state.paused => Status::Paused,
+                None => Status::Running,
+                Some(outcome) => self.leaf_status(plan, outcome),
+            };
+        }
+        self.group_status(step)
+    }
+
+    fn leaf_status(&self, plan: &Step, outcome: &Outcome) -> Status {
+        match outcome {
+            Outcome::Exit { code } if (*code == 0) != plan.negative => Status::Passed,
+            Outcome::Error { .. } if plan.negative => Status::Passed,
+            Outcome::Exit { .. } | Outcome::Error { .. } => Status::Failed,
+            Outcome::TimedOut { .. } => Status::Timeout,
+            Outcome::Killed { .. } | Outcome::Fatal { .. } => Status::Aborted,
+            Outcome::Stopped => match self.stopping {
+                Some((Ending::Canceled, _)) => Status::Canceled,
+                Some((Ending::Aborted, _)) | None => Status::Aborted,
+            },
+        }
+    }
+
+    fn group_status(&self, group: usize) -> Status {
+        let (plan, state) = (&self.plan.steps[group], &self.steps[group]);
+        let over = self.children(group).all(|child| self.status(child).is_final());
+        if !over {
+            return if state.paused { Status::Paused } else { Status::Running };
+        }
+        for ending in [Status::Canceled, Status::Aborted] {
+            if self.children(group).any(|child| self.status(child) == ending) {
+                return ending;
+            }
+        }
+        if state.timed_out {
+            return Status::Timeout;
+        }
+        let failed = self
+            .children(group)
+            .any(|child| !self.plan.steps[child].optional && !self.status(child).is_fine());
+        if failed == plan.negative { Status::Passed } else { Status::Failed }
+    }
+
+    /// How the unit as a whole stands.
+    pub fn overall(&self) -> Status {
+        if self.next() != Next::Over {
+            return match self.steps.first() {
+                Some(root) if root.paused => Status::Paused,
+                Some(root) if root.entered_at.is_some() => Status::Running,
+                _ => Status::Queued,
+            };
+        }
+        if let Some((ending, _)) = self.stopping {
+            return match ending {
+                Ending::Canceled => Status::Canceled,
+                Ending::Aborted => Status::Aborted,
+            };
+        }
+        if self.is_broken() {
+            return Status::Aborted;
+        }
+        match self.status(0) {
+            Status::Passed | Status::Skipped => Status::Passed,
+            _ => Status::Failed,
+        }
+    }
+
+    /// The exit code that a step shows: the real one, 137 when it was killed or ran out of time.
+    pub fn exit_code(&self, step: usize) -> Option<i32> {
+        match self.steps[step].outcome.as_ref()? {
+            Outcome::Exit { code } => Some(*code),
+            Outcome::Error { .. } => Some(1),
+            Outcome::Killed { .. } => Some(137),
+            Outcome::Fatal { code, .. } => *code,
+            Outcome::TimedOut { .. } | Outcome::Stopped => None,
+        }
+    }
+
+    /// When the unit was last heard.
+    pub fn last_heard(&self) -> Option<Timestamp> {
+        self.last
+    }
+}
