@@ -14,3 +14,4 @@
 //! - `frame`: the bytes between an agent and whoever asks it.
 
 pub mod source;
+pub mod workflow;
