@@ -12,3 +12,5 @@
 //! - `run`: events and what they amount to.
 //! - `summary`: folds for people.
 //! - `frame`: the bytes between an agent and whoever asks it.
+
+pub mod expr;
