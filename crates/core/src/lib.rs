@@ -13,5 +13,6 @@
 //! - `summary`: folds for people.
 //! - `frame`: the bytes between an agent and whoever asks it.
 
+pub mod expr;
 pub mod source;
 pub mod workflow;
