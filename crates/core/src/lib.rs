@@ -12,3 +12,7 @@
 //! - `run`: events and what they amount to.
 //! - `summary`: folds for people.
 //! - `frame`: the bytes between an agent and whoever asks it.
+
+pub mod expr;
+pub mod source;
+pub mod workflow;
