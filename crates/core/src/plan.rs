@@ -295,6 +295,17 @@ pub struct Reference {
     pub optional: bool,
 }
 
+impl Reference {
+    /// Its name among the values that travel in `begin`.
+    pub fn path(&self) -> String {
+        let kind = match self.kind {
+            ReferenceKind::Secret => "secret",
+            ReferenceKind::ConfigMap => "configMap",
+        };
+        format!("{kind}/{}/{}", self.name, self.key.as_deref().unwrap_or("*"))
+    }
+}
+
 /// Where a reference points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

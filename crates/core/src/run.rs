@@ -9,6 +9,7 @@ mod event;
 mod execution;
 mod names;
 mod report;
+mod scope;
 mod status;
 mod unit;
 mod wanted;
@@ -23,6 +24,7 @@ pub use names::{ExecutionId, UnitKey};
 pub use report::{
     Answer, Case, CaseStatus, Ending, Entries, Outcome, PackPurpose, Report, Request, Told, Values, Word, WordId,
 };
+pub use scope::{RunScope, results};
 pub use status::Status;
 pub use unit::{Next, StepState, UnitRun};
 pub use wanted::{ChildWant, Keep, ReapHow, UnitWant, Wanted};

@@ -25,6 +25,8 @@ pub struct StepState {
     /// A group's time is up.
     pub timed_out: bool,
     pub paused: bool,
+    /// Its own `paused: true` has been lifted.
+    pub gate_open: bool,
     pub outputs: BTreeMap<String, String>,
 }
 
@@ -134,7 +136,10 @@ impl UnitRun {
             }
             Report::TimedOut { step } => self.with(*step, |state| state.timed_out = true),
             Report::Paused { step, .. } => self.mark_paused(*step, true),
-            Report::Resumed { step } => self.mark_paused(*step, false),
+            Report::Resumed { step } => {
+                self.mark_paused(*step, false);
+                self.with(*step, |state| state.gate_open = true);
+            }
             Report::Stopping { ending, reason } => self.stopping = Some((*ending, reason.clone())),
             Report::Closed => self.closed = true,
             Report::Outputs { step, values } => {

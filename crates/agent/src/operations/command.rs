@@ -1,0 +1,127 @@
+//! A command of the user's.
+
+use std::{ffi::OsString, os::unix::ffi::OsStringExt, path::Path, process};
+
+use testudo_core::run::Outcome;
+
+use super::{Hand, files::Placed, outputs};
+use crate::{
+    scope::Environment,
+    sys::{self, Exit},
+};
+
+/// A command with its arguments, where and with what it runs.
+pub struct Command {
+    argv: Vec<OsString>,
+    environment: Environment,
+    files: Placed,
+}
+
+/// Longer scripts travel as files.
+const SCRIPT_AS_ARGUMENT: usize = 32 * 1024;
+
+impl Command {
+    pub(super) fn new(argv: Vec<String>, environment: Environment, files: Placed) -> Self {
+        Command { argv: argv.into_iter().map(OsString::from).collect(), environment, files }
+    }
+
+    /// A script for the shell, which ends at the first command that fails.
+    pub(super) fn shell(script: &str, environment: Environment, mut files: Placed) -> Result<Self, Outcome> {
+        let script = format!("set -e\n{script}");
+        let argv = if script.len() > SCRIPT_AS_ARGUMENT {
+            let file = files.script(script.as_bytes()).map_err(|error| Outcome::Error {
+                message: format!("the script could not be put where the shell reads it: {error}"),
+            })?;
+            vec!["sh".into(), file.into_os_string()]
+        } else {
+            vec!["sh".into(), "-c".into(), OsString::from_vec(script.into_bytes())]
+        };
+        Ok(Command { argv, environment, files })
+    }
+
+    pub(super) async fn carry_out(self, hand: &Hand) -> Outcome {
+        outputs::clear();
+        let Command { argv, environment, files } = self;
+        let mut command = process::Command::new(&argv[0]);
+        command.args(&argv[1..]).env_clear().envs(&environment.variables).current_dir(&environment.working_dir);
+        sys::prepare(&mut command, hand.caller, files.bound.clone());
+        let outcome = run(hand, command, &argv[0]).await;
+        drop(files);
+        outcome
+    }
+}
+
+/// Starts a prepared command, passes its output on, and ends whatever it leaves behind.
+pub(super) async fn run(hand: &Hand, command: process::Command, name: &std::ffi::OsStr) -> Outcome {
+    let mut started = match hand.processes.start(command) {
+        Ok(started) => started,
+        Err(error) => return Outcome::Error { message: format!("{}: {error}", Path::new(name).display()) },
+    };
+    let mut buffer = vec![0; 256 * 1024];
+    let exit = loop {
+        tokio::select! {
+            read = started.output.read(&mut buffer) => match read {
+                // All its writers are gone; the process itself may still be there.
+                Ok(0) | Err(_) => break (&mut started.exit).await,
+                Ok(length) => {
+                    if let Some(failed) = pass_on(hand, &buffer[..length]) {
+                        sys::signal_all(libc::SIGKILL);
+                        return failed;
+                    }
+                }
+            },
+            exit = &mut started.exit => break exit,
+        }
+    };
+    // Whatever it started and did not wait for ends with it; then nobody is left who could write.
+    sys::signal_all(libc::SIGKILL);
+    loop {
+        match started.output.read(&mut buffer).await {
+            Ok(0) | Err(_) => break,
+            Ok(length) => {
+                if let Some(failed) = pass_on(hand, &buffer[..length]) {
+                    return failed;
+                }
+            }
+        }
+    }
+    match exit {
+        Ok(Exit::Code(code)) => Outcome::Exit { code },
+        Ok(Exit::Signal(signal)) => Outcome::Killed { signal: signal_name(signal) },
+        Err(_) => Outcome::Error { message: "the command was lost sight of".to_owned() },
+    }
+}
+
+fn pass_on(hand: &Hand, bytes: &[u8]) -> Option<Outcome> {
+    let mut output = hand.output.borrow_mut();
+    let written = output.write(bytes);
+    hand.grown.send_replace(output.length());
+    let error = written.err()?;
+    Some(Outcome::Error { message: format!("the output could not be written down: {error}") })
+}
+
+fn signal_name(signal: i32) -> String {
+    const NAMES: &[(i32, &str)] = &[
+        (libc::SIGHUP, "SIGHUP"),
+        (libc::SIGINT, "SIGINT"),
+        (libc::SIGQUIT, "SIGQUIT"),
+        (libc::SIGILL, "SIGILL"),
+        (libc::SIGTRAP, "SIGTRAP"),
+        (libc::SIGABRT, "SIGABRT"),
+        (libc::SIGBUS, "SIGBUS"),
+        (libc::SIGFPE, "SIGFPE"),
+        (libc::SIGKILL, "SIGKILL"),
+        (libc::SIGUSR1, "SIGUSR1"),
+        (libc::SIGSEGV, "SIGSEGV"),
+        (libc::SIGUSR2, "SIGUSR2"),
+        (libc::SIGPIPE, "SIGPIPE"),
+        (libc::SIGALRM, "SIGALRM"),
+        (libc::SIGTERM, "SIGTERM"),
+        (libc::SIGXCPU, "SIGXCPU"),
+        (libc::SIGXFSZ, "SIGXFSZ"),
+    ];
+    NAMES
+        .iter()
+        .find(|(number, _)| *number == signal)
+        .map_or_else(|| format!("signal {signal}"), |(_, name)| (*name).to_owned())
+}

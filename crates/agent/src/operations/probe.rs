@@ -1,0 +1,139 @@
+//! Readiness of a service: its probe, or a short look at whether it stays up.
+
+use std::time::Duration;
+
+use testudo_core::plan::{Probe, ProbeAction};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::mpsc,
+    time::{Instant, sleep, timeout},
+};
+
+use crate::{
+    processes::Processes,
+    sys::{self, Caller, Exit},
+    unit::Input,
+};
+
+/// How long a service without a probe is watched before it counts as ready.
+const SETTLE: Duration = Duration::from_secs(2);
+
+/// Watches a service until it is ready, or its time is up.
+pub(crate) struct Watch {
+    pub(crate) inbox: mpsc::UnboundedSender<Input>,
+    pub(crate) processes: Processes,
+    pub(crate) caller: Caller,
+    pub(crate) probe: Option<Probe>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) address: String,
+    pub(crate) activity: u64,
+}
+
+impl Watch {
+    pub(crate) async fn run(self) {
+        let begun = Instant::now();
+        let ready = async {
+            match &self.probe {
+                None => sleep(SETTLE).await,
+                Some(probe) => self.wait(probe).await,
+            }
+        };
+        let result = match self.timeout {
+            Some(limit) => timeout(limit, ready).await,
+            None => {
+                ready.await;
+                Ok(())
+            }
+        };
+        let input = match result {
+            Ok(()) => Input::Ready,
+            Err(_) => Input::failed(self.activity, format!("timed out: {:.1}s elapsed", begun.elapsed().as_secs_f64())),
+        };
+        let _ = self.inbox.send(input);
+    }
+
+    /// Returns after enough successes in a row. Failures before that end nothing.
+    async fn wait(&self, probe: &Probe) {
+        // Quick looks at first: most services are up long before a whole period has passed.
+        let period = Duration::from_secs(probe.period);
+        let mut pause = Duration::from_millis(50);
+        let mut successes = 0;
+        sleep(Duration::from_secs(probe.initial_delay)).await;
+        loop {
+            if self.inbox.is_closed() {
+                return;
+            }
+            let limit = Duration::from_secs(probe.timeout);
+            let well = timeout(limit, self.look(&probe.action)).await.unwrap_or(false);
+            successes = if well { successes + 1 } else { 0 };
+            if successes >= probe.success_threshold {
+                return;
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(period);
+        }
+    }
+
+    async fn look(&self, action: &ProbeAction) -> bool {
+        match action {
+            ProbeAction::Exec { command } => self.exec(command).await,
+            ProbeAction::TcpSocket { host, port } => {
+                TcpStream::connect((host.as_deref().unwrap_or(&self.address), *port)).await.is_ok()
+            }
+            ProbeAction::HttpGet { host, port, path, headers, tls: false } => {
+                let host = host.as_deref().unwrap_or(&self.address);
+                http_get(host, *port, path, headers).await.is_some_and(|status| (200..400).contains(&status))
+            }
+            // An encrypted server that answers at all is up: certificates are not looked at here.
+            ProbeAction::HttpGet { host, port, tls: true, .. } => {
+                TcpStream::connect((host.as_deref().unwrap_or(&self.address), *port)).await.is_ok()
+            }
+            ProbeAction::Grpc { port, .. } => TcpStream::connect((self.address.as_str(), *port)).await.is_ok(),
+        }
+    }
+
+    async fn exec(&self, command: &[String]) -> bool {
+        let Some((program, args)) = command.split_first() else { return false };
+        let mut process = std::process::Command::new(program);
+        process.args(args).current_dir("/");
+        sys::prepare(&mut process, self.caller, Vec::new());
+        let Ok(mut started) = self.processes.start(process) else { return false };
+        let mut buffer = vec![0; 4096];
+        loop {
+            tokio::select! {
+                read = started.output.read(&mut buffer) => {
+                    if matches!(read, Ok(0) | Err(_)) {
+                        return (&mut started.exit).await == Ok(Exit::Code(0));
+                    }
+                }
+                exit = &mut started.exit => return exit == Ok(Exit::Code(0)),
+            }
+        }
+    }
+}
+
+/// The status that a plain GET is answered with.
+async fn http_get(host: &str, port: u16, path: &str, headers: &[(String, String)]) -> Option<u16> {
+    let mut stream = TcpStream::connect((host, port)).await.ok()?;
+    let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+    let mut request = format!("GET {path} HTTP/1.1\r\nConnection: close\r\nUser-Agent: testudo-probe\r\n");
+    if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+        request.push_str(&format!("Host: {host}:{port}\r\n"));
+    }
+    for (name, value) in headers {
+        request.push_str(&format!("{name}: {value}\r\n"));
+    }
+    request.push_str("\r\n");
+    stream.write_all(request.as_bytes()).await.ok()?;
+    let mut start = Vec::new();
+    let mut buffer = [0; 256];
+    while !start.contains(&b'\n') && start.len() < 4096 {
+        match stream.read(&mut buffer).await.ok()? {
+            0 => break,
+            length => start.extend_from_slice(&buffer[..length]),
+        }
+    }
+    let line = String::from_utf8_lossy(&start);
+    line.split_whitespace().nth(1)?.parse().ok()
+}

@@ -1,0 +1,284 @@
+//! What expressions can ask of the unit's own files and moment, and the surroundings of an operation made final.
+
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+use testudo_core::{
+    expr::{self, Expr, ExprError, Finalizer, Scope, Value},
+    plan::{Reference, ReferenceKind, Surroundings},
+    run::{Answer, RunScope, UnitRun, Values, question},
+    source::Node,
+};
+
+use crate::jq::JqHost;
+
+/// Answers `file`, `glob`, `relpath`, `abspath`, `date` and `jq`.
+pub struct HostScope<'a> {
+    pub working_dir: &'a Path,
+}
+
+impl Scope for HostScope<'_> {
+    fn get(&self, _: &str) -> Result<Option<Expr>, ExprError> {
+        Ok(None)
+    }
+
+    fn call(&self, name: &str, args: &[Value]) -> Result<Option<Expr>, ExprError> {
+        let value = match name {
+            "file" => self.file(args)?,
+            "glob" => self.glob(args)?,
+            "date" => {
+                let layout = args.first().map(Value::string_form);
+                Value::from(expr::date(Timestamp::now(), layout.as_deref())?)
+            }
+            "jq" => return JqHost.call(name, args),
+            "relpath" | "abspath" => {
+                let base = self.working_dir.to_string_lossy();
+                return expr::paths::call(name, args, &base).map(|text| text.map(|text| Value::from(text).into()));
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(value.into()))
+    }
+}
+
+impl HostScope<'_> {
+    fn file(&self, args: &[Value]) -> Result<Value, ExprError> {
+        let [Value::Str(path)] = args else {
+            return Err(ExprError::new("file() takes one text: the path of a file"));
+        };
+        let path = self.working_dir.join(&**path);
+        match fs::read(&path) {
+            Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned().into()),
+            Err(error) => Err(ExprError::new(format!("file {}: {error}", path.display()))),
+        }
+    }
+
+    fn glob(&self, args: &[Value]) -> Result<Value, ExprError> {
+        let patterns: Vec<String> = args
+            .iter()
+            .flat_map(|arg| match arg {
+                Value::List(items) => items.iter().map(|item| item.string_form().into_owned()).collect(),
+                other => vec![other.string_form().into_owned()],
+            })
+            .collect();
+        let found = crate::operations::walk::matching(self.working_dir, &patterns).map_err(ExprError::new)?;
+        let found = found.into_iter().map(|path| Value::from(path.to_string_lossy().into_owned()));
+        Ok(Value::list(found.collect()))
+    }
+}
+
+/// Writes down every answer that the world gave, for the engine to expand with.
+pub struct Recorder<'a> {
+    scopes: Vec<&'a dyn Scope>,
+    answers: RefCell<BTreeMap<String, Value>>,
+}
+
+impl<'a> Recorder<'a> {
+    pub fn new(scopes: Vec<&'a dyn Scope>) -> Self {
+        Recorder { scopes, answers: RefCell::new(BTreeMap::new()) }
+    }
+
+    pub fn into_answers(self) -> Vec<Answer> {
+        self.answers.into_inner().into_iter().map(|(question, value)| Answer { question, value }).collect()
+    }
+
+    fn record(
+        &self,
+        question: impl FnOnce() -> String,
+        ask: impl Fn(&dyn Scope) -> Result<Option<Expr>, ExprError>,
+    ) -> Result<Option<Expr>, ExprError> {
+        for scope in &self.scopes {
+            if let Some(answer) = ask(*scope)? {
+                if let Some(value) = answer.value() {
+                    self.answers.borrow_mut().insert(question(), value.clone());
+                }
+                return Ok(Some(answer));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Scope for Recorder<'_> {
+    fn get(&self, name: &str) -> Result<Option<Expr>, ExprError> {
+        self.record(|| name.to_owned(), |scope| scope.get(name))
+    }
+
+    fn call(&self, name: &str, args: &[Value]) -> Result<Option<Expr>, ExprError> {
+        self.record(|| question(name, args), |scope| scope.call(name, args))
+    }
+}
+
+/// The environment of an operation, final.
+pub struct Environment {
+    pub variables: BTreeMap<String, String>,
+    pub working_dir: PathBuf,
+    /// What was wrong with the working directory.
+    pub warning: Option<String>,
+}
+
+/// Makes the surroundings of a step final: variables first, which may use one another, then the directory.
+pub fn environment(
+    run: &UnitRun,
+    step: usize,
+    surroundings: &Surroundings,
+    values: &Values,
+) -> Result<Environment, ExprError> {
+    let mut variables = values.env.clone();
+    variables.insert("CI".to_owned(), "1".to_owned());
+    for from in &surroundings.env_from {
+        let all = Reference { key: None, ..from.reference.clone() }.path();
+        let prefix = all.trim_end_matches('*');
+        for (path, value) in values.references.range(prefix.to_owned()..) {
+            let Some(key) = path.strip_prefix(prefix) else { break };
+            variables.insert(format!("{}{key}", from.prefix), value.clone());
+        }
+    }
+    let mut templates = BTreeMap::new();
+    for variable in &surroundings.env {
+        // The last of a name wins.
+        templates.remove(&variable.name);
+        match (&variable.value_from, variable.value.as_deref()) {
+            (Some(from), _) => variables.extend(value_from(from, values).map(|value| (variable.name.clone(), value))),
+            (None, Some(value)) if value.contains("{{") => {
+                templates.insert(variable.name.clone(), value);
+            }
+            (None, value) => {
+                variables.insert(variable.name.clone(), value.unwrap_or_default().to_owned());
+            }
+        }
+    }
+    let lazy = LazyEnv {
+        known: RunScope { run, step, env: &variables, references: &values.references, working_dir: "/", own: None },
+        templates: &templates,
+        done: RefCell::default(),
+        visiting: RefCell::default(),
+    };
+    for name in templates.keys() {
+        lazy.value(name)?;
+    }
+    let done = lazy.done.into_inner();
+    variables.extend(done);
+    let (working_dir, warning) = working_dir(run, step, surroundings, values, &variables)?;
+    variables.entry("PWD".to_owned()).or_insert_with(|| working_dir.to_string_lossy().into_owned());
+    Ok(Environment { variables, working_dir, warning })
+}
+
+/// Variables that are templates, which may use one another in any order.
+struct LazyEnv<'a> {
+    known: RunScope<'a>,
+    templates: &'a BTreeMap<String, &'a str>,
+    done: RefCell<BTreeMap<String, String>>,
+    visiting: RefCell<Vec<String>>,
+}
+
+impl LazyEnv<'_> {
+    fn value(&self, name: &str) -> Result<String, ExprError> {
+        if let Some(done) = self.done.borrow().get(name) {
+            return Ok(done.clone());
+        }
+        let visiting = self.visiting.borrow().clone();
+        if let Some(at) = visiting.iter().position(|one| one == name) {
+            let circle = [&visiting[at..], &[name.to_owned()]].concat().join(" → ");
+            return Err(ExprError::new(format!("variables refer to one another: {circle}")));
+        }
+        self.visiting.borrow_mut().push(name.to_owned());
+        let host = HostScope { working_dir: Path::new("/") };
+        let text = expr::compile_template(self.templates[name])
+            .and_then(|template| template.finish(&[self, &self.known, &host], Finalizer::Fail))
+            .and_then(|result| Ok(result.require()?.string_form().into_owned()))
+            .map_err(|error| error.within(&format!("env {name}")))?;
+        self.visiting.borrow_mut().pop();
+        self.done.borrow_mut().insert(name.to_owned(), text.clone());
+        Ok(text)
+    }
+}
+
+impl Scope for LazyEnv<'_> {
+    fn get(&self, name: &str) -> Result<Option<Expr>, ExprError> {
+        let Some(variable) = name.strip_prefix("env.") else { return Ok(None) };
+        let own = self.visiting.borrow().last().is_some_and(|last| last == variable);
+        // A variable that extends itself means the value it had before.
+        if own && self.known.env.contains_key(variable) || !self.templates.contains_key(variable) {
+            return Ok(None);
+        }
+        self.value(variable).map(|text| Some(Value::from(text).into()))
+    }
+}
+
+fn value_from(from: &Node, values: &Values) -> Option<String> {
+    let known = |field: &str, kind| {
+        let node = from.get(field)?;
+        let (name, key) = (node.get_str("name")?.to_owned(), node.get_str("key")?.to_owned());
+        let path = Reference { kind, name, key: Some(key), optional: true }.path();
+        values.references.get(&path).cloned()
+    };
+    known("secretKeyRef", ReferenceKind::Secret).or_else(|| known("configMapKeyRef", ReferenceKind::ConfigMap))
+}
+
+/// Applies every working directory in turn and makes the result exist; where that fails, the nearest outer one that
+/// exists serves, with a warning.
+fn working_dir(
+    run: &UnitRun,
+    step: usize,
+    surroundings: &Surroundings,
+    values: &Values,
+    variables: &BTreeMap<String, String>,
+) -> Result<(PathBuf, Option<String>), ExprError> {
+    let mut dir = PathBuf::from("/");
+    let mut warning = None;
+    for text in &surroundings.working_dir {
+        let text = final_text(text, run, step, variables, &values.references, &dir)?;
+        if text.is_empty() {
+            continue;
+        }
+        let wanted = normal(&dir.join(&text));
+        match fs::create_dir_all(&wanted) {
+            Ok(()) if wanted.is_dir() => dir = wanted,
+            Ok(()) => {}
+            Err(error) => {
+                warning = Some(format!("warn: error using {} as working directory: {error}", wanted.display()));
+            }
+        }
+    }
+    Ok((dir, warning))
+}
+
+/// Evaluates a template that has to be final.
+pub fn final_text(
+    template: &str,
+    run: &UnitRun,
+    step: usize,
+    env: &BTreeMap<String, String>,
+    references: &BTreeMap<String, String>,
+    working_dir: &Path,
+) -> Result<String, ExprError> {
+    if !template.contains("{{") {
+        return Ok(template.to_owned());
+    }
+    let dir = working_dir.to_string_lossy();
+    let known = RunScope { run, step, env, references, working_dir: &dir, own: None };
+    let host = HostScope { working_dir };
+    let result = expr::compile_template(template)?.finish(&[&known, &host], Finalizer::Fail)?;
+    Ok(result.require()?.string_form().into_owned())
+}
+
+/// A path without `.` and `..`, by its text alone.
+pub fn normal(path: &Path) -> PathBuf {
+    let mut out = PathBuf::from("/");
+    for part in path.components() {
+        match part {
+            std::path::Component::ParentDir => {
+                out.pop();
+            }
+            std::path::Component::Normal(name) => out.push(name),
+            _ => {}
+        }
+    }
+    out
+}

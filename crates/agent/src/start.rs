@@ -1,0 +1,91 @@
+//! From a fresh process to a unit's agent.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    os::{fd::OwnedFd, unix::net::UnixListener},
+};
+
+use rustix::fs::{Mode, OFlags, openat};
+
+use crate::{
+    settings::{FILE, Settings},
+    sys::{self, Caller, Room},
+    unit,
+};
+
+/// The hidden argument that turns the binary into an agent.
+pub const ARGUMENT: &str = "agent";
+
+/// Carries out one unit; the exit code of the process.
+pub fn main() -> i32 {
+    let verdict = match sys::inherited(sys::VERDICT_FD) {
+        Ok(fd) => fd,
+        Err(_) => {
+            eprintln!("testudo agent is started by a runner, not by hand");
+            return 2;
+        }
+    };
+    match prepare() {
+        Ok(prepared) => {
+            sys::say_verdict(verdict, "ok");
+            match prepared.run() {
+                Ok(()) => 0,
+                Err(_) => 1,
+            }
+        }
+        Err(error) => {
+            sys::say_verdict(verdict, &error);
+            1
+        }
+    }
+}
+
+struct Prepared {
+    settings: Settings,
+    caller: Caller,
+    folder: OwnedFd,
+    listener: OwnedFd,
+    _lock: OwnedFd,
+}
+
+fn prepare() -> Result<Prepared, String> {
+    let said = |what: &str| {
+        let what = what.to_owned();
+        move |error: io::Error| format!("{what}: {error}")
+    };
+    let listener = sys::inherited(sys::LISTENER_FD).map_err(said("the unit's socket"))?;
+    let lock = sys::inherited(sys::LOCK_FD).map_err(said("the unit's lock"))?;
+    let folder = sys::inherited(sys::FOLDER_FD).map_err(said("the unit's folder"))?;
+    let settings = read_settings(&folder).map_err(said("the unit's settings"))?;
+    let caller = Caller::current();
+    sys::become_first(caller, &folder).map_err(|error| error.to_string())?;
+    let room = Room {
+        root: settings.folder.join("root"),
+        shared: settings.folder.clone(),
+        hidden: settings.hidden.clone(),
+    };
+    room.enter().map_err(|error| error.to_string())?;
+    // Whoever connects sees the credentials of who listened last: this process.
+    rustix::net::listen(&listener, 16).map_err(|error| format!("the unit's socket: {error}"))?;
+    Ok(Prepared { settings, caller, folder, listener, _lock: lock })
+}
+
+fn read_settings(folder: &OwnedFd) -> io::Result<Settings> {
+    let mut text = String::new();
+    File::from(openat(folder, FILE, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?).read_to_string(&mut text)?;
+    serde_json::from_str(&text).map_err(io::Error::other)
+}
+
+impl Prepared {
+    fn run(self) -> io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build()?;
+        let listener = UnixListener::from(self.listener);
+        listener.set_nonblocking(true)?;
+        let local = tokio::task::LocalSet::new();
+        local.block_on(&runtime, async move {
+            let listener = tokio::net::UnixListener::from_std(listener)?;
+            unit::Agent::new(self.settings, self.caller, self.folder)?.run(listener).await
+        })
+    }
+}
