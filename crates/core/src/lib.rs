@@ -14,5 +14,6 @@
 //! - `frame`: the bytes between an agent and whoever asks it.
 
 pub mod expr;
+pub mod resolve;
 pub mod source;
 pub mod workflow;

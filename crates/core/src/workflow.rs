@@ -8,9 +8,11 @@ mod load;
 mod near;
 mod shape;
 pub mod table;
+mod text;
 mod visit;
 
 pub use document::{Document, DocumentKind, Documents};
 pub use load::{Layer, Reading, load, prune};
 pub use near::nearest;
+pub use text::FUNCTIONS;
 pub use visit::{Text, TextKind, each_field, each_text};

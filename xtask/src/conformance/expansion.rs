@@ -1,0 +1,4 @@
+use super::{Case, Verdict};
+pub(crate) fn check(_: &Case<'_>) -> Verdict {
+    Err("todo".into())
+}
