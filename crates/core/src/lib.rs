@@ -14,3 +14,5 @@
 //! - `frame`: the bytes between an agent and whoever asks it.
 
 pub mod expr;
+pub mod source;
+pub mod workflow;
