@@ -13,6 +13,7 @@
 //! - `summary`: folds for people.
 //! - `frame`: the bytes between an agent and whoever asks it.
 
+pub mod duration;
 pub mod expr;
 pub mod source;
 pub mod workflow;
