@@ -15,5 +15,6 @@
 
 pub mod duration;
 pub mod expr;
+pub mod glob;
 pub mod source;
 pub mod workflow;
