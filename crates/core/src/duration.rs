@@ -31,6 +31,12 @@ impl GoDuration {
     }
 }
 
+/// Reads a duration in which blanks do not matter, as authors may write it; signed nanoseconds.
+pub fn parse_spaced(text: &str) -> Result<i64, DurationError> {
+    let text: String = text.split_whitespace().collect();
+    text.parse().map(GoDuration::nanos)
+}
+
 impl std::str::FromStr for GoDuration {
     type Err = DurationError;
 

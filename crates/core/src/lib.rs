@@ -21,4 +21,5 @@ pub mod plan;
 pub mod resolve;
 pub mod run;
 pub mod source;
+pub mod split;
 pub mod workflow;

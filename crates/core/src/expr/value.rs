@@ -153,6 +153,11 @@ impl Value {
         }
     }
 
+    /// A map of these values.
+    pub fn map<K: Into<Arc<str>>>(entries: impl IntoIterator<Item = (K, Value)>) -> Self {
+        Self::Map(Arc::new(entries.into_iter().map(|(key, value)| (key.into(), value)).collect()))
+    }
+
     /// JSON text short enough for a message.
     pub(crate) fn excerpt(&self) -> String {
         super::excerpt(self.to_json_text())

@@ -496,7 +496,7 @@ impl<'a> Builder<'a> {
         let mut block = block.clone();
         if let Some(outer) = around.for_worker() {
             let merged = match block.get("container") {
-                Some(own) => crate::resolve::merge_container(&outer, own),
+                Some(own) => crate::resolve::merge_container(outer, own.clone()),
                 None => outer,
             };
             block.set("container", merged);
