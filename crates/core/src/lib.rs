@@ -16,4 +16,5 @@
 pub mod expr;
 pub mod resolve;
 pub mod source;
+pub mod split;
 pub mod workflow;
