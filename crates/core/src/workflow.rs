@@ -4,6 +4,7 @@
 //! an error, after all findings of that layer. What a document means for a run is left to `resolve` and `plan`.
 
 mod document;
+mod ids;
 mod load;
 mod near;
 mod shape;
@@ -12,6 +13,7 @@ mod text;
 mod visit;
 
 pub use document::{Document, DocumentKind, Documents};
+pub use ids::{StepId, each_step, is_step_id, step_ids};
 pub use load::{Layer, Reading, load, prune};
 pub use near::nearest;
 pub use text::FUNCTIONS;

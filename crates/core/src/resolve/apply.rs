@@ -90,7 +90,10 @@ impl Walk<'_> {
 
     fn shape(&mut self, field: &'static Field, shape: &Shape, node: &Node) -> Node {
         match (shape, &node.kind) {
-            (Shape::DynamicList, Kind::List(items)) => self.forced_list(node, items),
+            (Shape::DynamicList, Kind::List(items)) => match self.forced_list(node, items) {
+                list if list.items().is_empty() && !items.is_empty() => self.computed_empty(node),
+                list => list,
+            },
             (Shape::DynamicList, Kind::Str(text)) => self.dynamic(text, node),
             (Shape::DynamicList, _) => node.clone(),
             (Shape::Map(value), Kind::Map(map)) => {
@@ -234,6 +237,12 @@ impl Walk<'_> {
         }
     }
 
+    /// A list that was looked for and came out empty. It stays an expression: to whoever counts instances, that is
+    /// not the same as an empty list that somebody wrote.
+    fn computed_empty(&self, node: &Node) -> Node {
+        if self.pass.plain { node.with(Kind::List(Vec::new())) } else { node.with(Kind::Str("[]".into())) }
+    }
+
     /// The expression of a dynamic list; one that turned out to be a list is written as one.
     fn dynamic(&mut self, text: &str, node: &Node) -> Node {
         if text.trim().is_empty() {
@@ -241,6 +250,8 @@ impl Walk<'_> {
         }
         match self.evaluated(compile(text)) {
             Ok(expr) => match expr.value() {
+                Some(Value::List(items)) if items.is_empty() => self.computed_empty(node),
+                Some(Value::None | Value::Nil) if text.trim() != "null" => self.computed_empty(node),
                 Some(Value::List(items)) => {
                     let plain = self.pass.plain;
                     node.with(Kind::List(items.iter().map(|item| node_of(item, node.span, plain)).collect()))
