@@ -13,7 +13,9 @@
 //! - `summary`: folds for people.
 //! - `frame`: the bytes between an agent and whoever asks it.
 
+pub mod duration;
 pub mod expr;
+pub mod glob;
 pub mod resolve;
 pub mod source;
 pub mod split;
