@@ -16,5 +16,7 @@
 pub mod duration;
 pub mod expr;
 pub mod glob;
+pub mod resolve;
 pub mod source;
+pub mod split;
 pub mod workflow;

@@ -7,6 +7,7 @@
 mod compose;
 mod decode;
 mod diagnostic;
+mod inside;
 mod mistakes;
 mod node;
 mod path;
