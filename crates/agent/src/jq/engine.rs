@@ -38,14 +38,12 @@ pub(super) fn run(query: &str, input: &Value) -> Result<Vec<Value>, String> {
     let prelude = load::parse(PRELUDE, |parser| parser.defs()).ok_or("the prelude is broken")?;
     let standard = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
     let definitions = standard.filter(|definition| !FORBIDDEN.contains(&definition.name)).chain(prelude);
-    let functions = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
-    let functions = functions
-        .filter(|(name, _, _)| !FORBIDDEN.contains(name))
-        .map(|(name, args, function)| {
-            let wrapped = WRAPPED.iter().find(|(original, _)| *original == name);
-            (wrapped.map_or(name, |(_, hidden)| hidden), args, function)
-        })
-        .chain(own_functions());
+    let functions = || jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
+    let wrapped = functions().filter_map(|(name, args, function)| {
+        let (_, hidden) = WRAPPED.iter().find(|(original, _)| *original == name)?;
+        Some((*hidden, args, function))
+    });
+    let functions = functions().filter(|(name, _, _)| !FORBIDDEN.contains(name)).chain(wrapped).chain(own_functions());
     let arena = Arena::default();
     let modules = Loader::new(definitions)
         .load(&arena, File { code: query, path: () })
