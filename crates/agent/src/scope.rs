@@ -35,7 +35,8 @@ impl Scope for HostScope<'_> {
                 let layout = args.first().map(Value::string_form);
                 Value::from(expr::date(Timestamp::now(), layout.as_deref())?)
             }
-            "jq" => return JqHost.call(name, args),
+            // In the unit's root the binary's own path may lead nowhere.
+            "jq" => return JqHost::with_program("/proc/self/exe").call(name, args),
             // With a base of their own these need no working directory, and nobody is asked.
             "relpath" | "abspath" => {
                 let [Value::Str(path)] = args else { return Ok(None) };

@@ -56,10 +56,9 @@ impl Include<'_> {
     /// A workflow, or a block that is one in miniature.
     fn whole(&mut self, spec: &mut Node, kind: Whole) {
         for low in self.used(spec).into_iter().rev() {
-            let high = std::mem::take(spec);
             *spec = match kind {
-                Whole::Workflow => merge::workflow(&low, high),
-                Whole::Parallel => merge::spec(&low, high),
+                Whole::Workflow => merge::workflow(&low, spec),
+                Whole::Parallel => merge::spec(&low, spec),
             };
         }
         self.services(spec);
@@ -169,13 +168,12 @@ impl Include<'_> {
                     break;
                 }
             }
-            for (name, rule) in
-                [("pod", merge::pod as fn(Node, Node) -> Node), ("content", merge::content), ("pvcs", merge::map)]
+            for (name, rule) in [("pod", merge::pod as merge::Rule), ("content", merge::content), ("pvcs", merge::map)]
             {
                 merge::field(&low, service, name, rule);
             }
             if let Some(container) = low.get("container") {
-                *service = merge::container(container.clone(), std::mem::take(service));
+                *service = merge::container(container, service);
             }
         }
     }
@@ -242,11 +240,9 @@ impl Include<'_> {
 
 /// Steps, content, services and container of a template go under those of a step.
 fn under_step(low: &Node, step: &mut Node, with_system: bool) {
-    for (name, rule) in [
-        ("content", merge::content as fn(Node, Node) -> Node),
-        ("services", merge::map),
-        ("container", merge::container),
-    ] {
+    for (name, rule) in
+        [("content", merge::content as merge::Rule), ("services", merge::map), ("container", merge::container)]
+    {
         merge::field(low, step, name, rule);
     }
     if ["setup", "steps", "after"].iter().any(|name| !low.get_items(name).is_empty()) {
