@@ -17,7 +17,6 @@ pub mod duration;
 pub mod expr;
 pub mod frame;
 pub mod glob;
-pub mod junit;
 pub mod plan;
 pub mod resolve;
 pub mod run;
