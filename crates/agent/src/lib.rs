@@ -1,1 +1,3 @@
 //! testudo-agent
+
+pub mod jq;

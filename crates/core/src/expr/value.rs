@@ -146,6 +146,12 @@ impl Value {
         out
     }
 
+    /// The value a JSON text stands for. A null is nil.
+    pub fn from_json_text(text: &str) -> Result<Self, ExprError> {
+        json::read(text)
+            .map_err(|error| ExprError::new(format!("invalid JSON at index {}: {}", error.at, error.reason)))
+    }
+
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::Str(text) => Some(text),
