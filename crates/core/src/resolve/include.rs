@@ -116,7 +116,8 @@ impl Include<'_> {
         if empty {
             return;
         }
-        let needed = ["container", "content", "services"].iter().any(|name| isolated.get(name).is_some());
+        let needed = ["container", "content"].iter().any(|name| isolated.get(name).is_some())
+            || !isolated.get_entries("services").is_empty();
         let mut first =
             if needed { vec![isolated] } else { [isolated.get_items("setup"), isolated.get_items("steps")].concat() };
         first.extend_from_slice(step.get_items("steps"));
