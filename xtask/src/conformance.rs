@@ -1,6 +1,10 @@
 //! Runs case files against the implementation. A suite is a function from one case to what is wrong with it.
 
+mod corpus;
+mod expansion;
 mod expressions;
+mod resolution;
+mod trees;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,13 +16,25 @@ use serde_json::Value as Json;
 /// What is wrong with a case, if anything.
 pub(crate) type Verdict = Result<(), String>;
 
-type Suite = fn(&Json) -> Verdict;
+/// One line of a case file.
+pub(crate) struct Case<'c> {
+    pub(crate) json: &'c Json,
+    /// The line as written, for suites in which the order of keys means something.
+    pub(crate) line: &'c str,
+    /// The file it stands in.
+    pub(crate) file: &'c Path,
+}
 
-pub(crate) const SUITES: &[&str] = &["expressions"];
+type Suite = fn(&Case<'_>) -> Verdict;
+
+pub(crate) const SUITES: &[&str] = &["expressions", "resolution", "expansion", "corpus"];
 
 fn suite(name: &str) -> Option<Suite> {
     match name {
-        "expressions" => Some(expressions::check),
+        "expressions" => Some(|case| expressions::check(case.json)),
+        "resolution" => Some(resolution::check),
+        "expansion" => Some(expansion::check),
+        "corpus" => Some(corpus::check),
         _ => None,
     }
 }
@@ -33,11 +49,12 @@ pub(crate) fn main(name: &str, paths: &[PathBuf]) -> anyhow::Result<ExitCode> {
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             let place = || format!("{}:{}", file.display(), number + 1);
             let case: Json = serde_json::from_str(line).with_context(|| format!("{} is not JSON", place()))?;
-            match check(&case) {
+            match check(&Case { json: &case, line, file: &file }) {
                 Ok(()) => passed += 1,
                 Err(complaint) => {
                     failed += 1;
-                    println!("FAILED {} ({})\n{complaint}", case["id"].as_str().unwrap_or("?"), place());
+                    let name = case["id"].as_str().or_else(|| case["file"].as_str()).unwrap_or("?");
+                    println!("FAILED {name} ({})\n{complaint}", place());
                 }
             }
         }
@@ -74,8 +91,20 @@ mod tests {
     }
 
     #[test]
-    fn expressions_agree_with_the_reference() {
-        let outcome = main("expressions", &[cases("expressions.cases.jsonl")]).unwrap();
+    fn resolution_agrees_with_the_reference_or_differs_knowingly() {
+        let outcome = main("resolution", &[cases("resolution.cases.jsonl")]).unwrap();
+        assert_eq!(outcome, ExitCode::SUCCESS);
+    }
+
+    #[test]
+    fn expansion_agrees_with_the_reference_or_differs_knowingly() {
+        let outcome = main("expansion", &[cases("expansion.cases.jsonl")]).unwrap();
+        assert_eq!(outcome, ExitCode::SUCCESS);
+    }
+
+    #[test]
+    fn real_documents_get_the_verdict_they_deserve() {
+        let outcome = main("corpus", &[cases("../corpus")]).unwrap();
         assert_eq!(outcome, ExitCode::SUCCESS);
     }
 }

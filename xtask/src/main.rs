@@ -13,6 +13,7 @@ fn main() -> anyhow::Result<ExitCode> {
             let paths: Vec<PathBuf> = paths.iter().map(PathBuf::from).collect();
             conformance::main(suite, &paths)
         }
+        [testudo_agent::jq::HELPER_ARGUMENT] => testudo_agent::jq::helper_main(),
         _ => {
             eprintln!(
                 "usage: cargo xtask conformance SUITE FILE_OR_DIR...\nsuites: {}",

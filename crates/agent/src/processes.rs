@@ -5,15 +5,12 @@ use std::{
     collections::HashMap,
     fs::File,
     io,
-    os::fd::{AsFd, AsRawFd, OwnedFd, RawFd},
+    os::fd::OwnedFd,
     process::{Command, Stdio},
     rc::Rc,
 };
 
-use tokio::{
-    io::unix::AsyncFd,
-    sync::oneshot,
-};
+use tokio::{io::AsyncReadExt, net::unix::pipe, sync::oneshot};
 
 use crate::sys::{self, Exit};
 
@@ -36,7 +33,6 @@ impl Processes {
     pub fn start(&self, mut command: Command) -> io::Result<Started> {
         use rustix::pipe::{PipeFlags, pipe_with};
         let (read, write) = pipe_with(PipeFlags::CLOEXEC)?;
-        rustix::io::ioctl_fionbio(&read, true)?;
         // A larger pipe means fewer switches between a fast writer and its reader; a refusal is no loss.
         let _ = rustix::pipe::fcntl_setpipe_size(&write, 1 << 20);
         command.stdin(Stdio::null()).stdout(write.try_clone()?).stderr(write);
@@ -45,7 +41,7 @@ impl Processes {
         let (sender, exit) = oneshot::channel();
         // Nothing is taken in between the spawn and here: taking in is another turn of the same thread.
         self.waiting.borrow_mut().insert(child.id(), sender);
-        Ok(Started { exit, output: PipeReader::new(read)? })
+        Ok(Started { exit, output: PipeReader(pipe::Receiver::from_owned_fd(read)?) })
     }
 
     /// Takes in everything that has ended.
@@ -61,35 +57,12 @@ impl Processes {
 
 /// The reading end of a pipe.
 #[derive(Debug)]
-pub struct PipeReader(AsyncFd<OwnedFd>);
+pub struct PipeReader(pipe::Receiver);
 
 impl PipeReader {
-    fn new(fd: OwnedFd) -> io::Result<Self> {
-        Ok(PipeReader(AsyncFd::new(fd)?))
-    }
-
     /// Reads what is there; 0 is the end.
-    pub async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let mut ready = self.0.readable().await?;
-            if let Ok(result) = ready.try_io(|fd| Ok(rustix::io::read(fd.as_fd(), &mut *buffer)?)) {
-                return result;
-            }
-        }
-    }
-
-    /// Reads what is there without waiting; nothing is there yet when it would block.
-    pub fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        match rustix::io::read(self.0.get_ref().as_fd(), buffer) {
-            Err(rustix::io::Errno::AGAIN) => Ok(0),
-            result => Ok(result?),
-        }
-    }
-}
-
-impl AsRawFd for PipeReader {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.as_raw_fd()
+    pub async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer).await
     }
 }
 

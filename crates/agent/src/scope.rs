@@ -35,10 +35,14 @@ impl Scope for HostScope<'_> {
                 let layout = args.first().map(Value::string_form);
                 Value::from(expr::date(Timestamp::now(), layout.as_deref())?)
             }
-            "jq" => return JqHost.call(name, args),
+            // In the unit's root the binary's own path may lead nowhere.
+            "jq" => return JqHost::with_program("/proc/self/exe").call(name, args),
+            // With a base of their own these need no working directory, and nobody is asked.
             "relpath" | "abspath" => {
-                let base = self.working_dir.to_string_lossy();
-                return expr::paths::call(name, args, &base).map(|text| text.map(|text| Value::from(text).into()));
+                let [Value::Str(path)] = args else { return Ok(None) };
+                let dir = self.working_dir.to_string_lossy();
+                let absolute = expr::abspath(&dir, path);
+                Value::from(if name == "abspath" { absolute } else { expr::relpath(&absolute, &dir) })
             }
             _ => return Ok(None),
         };

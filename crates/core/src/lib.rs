@@ -13,6 +13,14 @@
 //! - `summary`: folds for people.
 //! - `frame`: the bytes between an agent and whoever asks it.
 
+pub mod duration;
 pub mod expr;
+pub mod frame;
+pub mod glob;
+pub mod junit;
+pub mod plan;
+pub mod resolve;
+pub mod run;
 pub mod source;
+pub mod split;
 pub mod workflow;

@@ -14,6 +14,7 @@ mod status;
 mod unit;
 mod wanted;
 
+pub use crate::plan::ChildRequest;
 pub use block::{Block, BlockKind, Instance, InstancePhase, Stopper, Work};
 pub use event::{ChildEnd, Event, StopHow, Timer};
 pub use execution::{

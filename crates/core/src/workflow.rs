@@ -4,13 +4,18 @@
 //! an error, after all findings of that layer. What a document means for a run is left to `resolve` and `plan`.
 
 mod document;
+mod ids;
 mod load;
 mod near;
 mod shape;
 pub mod table;
+mod text;
 mod visit;
 
 pub use document::{Document, DocumentKind, Documents};
+pub use ids::{StepId, each_step, is_step_id, step_ids};
+
 pub use load::{Layer, Reading, load, prune};
 pub use near::nearest;
-pub use visit::{Text, TextKind, each_field, each_text};
+pub use text::FUNCTIONS;
+pub use visit::{Text, TextKind, each_field, each_object, each_text};

@@ -1,1 +1,17 @@
-//! testudo-store
+//! Where things are kept: the file-backed half.
+//!
+//! An execution is a folder `executions/<id>` with its plan, its log, its key, a lock that its engine holds, and what
+//! was kept of its units. [`State`] finds executions and gives out numbers; [`Folder`] is one execution, and
+//! implements the engine's `Journal` and `Blobs`.
+
+mod artifacts;
+mod blobs;
+mod folder;
+mod journal;
+mod records;
+mod sealed;
+mod state;
+
+pub use folder::{Folder, Meta, StoreError};
+pub use records::{Lines, OutputReader};
+pub use state::State;

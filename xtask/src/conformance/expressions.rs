@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 use serde_json::Value as Json;
-use testudo_core::expr::{Expr, ExprError, Scope, Value, Vars, compile, compile_template};
+use testudo_agent::jq::JqHost;
+use testudo_core::expr::{Expr, ExprError, Scope, Value, Vars, compile, compile_template, date};
 
 use super::Verdict;
 
@@ -69,11 +70,22 @@ fn same(wanted: &Json, got: &Value) -> bool {
     }
 }
 
-/// What the world outside answers: the time, and the working directory.
+/// What the world outside answers: the time, the working directory, and `jq` by way of this very program.
 struct Host;
 
 impl Scope for Host {
-    fn get(&self, _: &str) -> Result<Option<Expr>, ExprError> {
-        Ok(None)
+    fn get(&self, name: &str) -> Result<Option<Expr>, ExprError> {
+        Ok((name == "workingDir").then(|| "/work".into()))
+    }
+
+    fn call(&self, name: &str, args: &[Value]) -> Result<Option<Expr>, ExprError> {
+        match name {
+            "date" => {
+                let layout = args.first().map(Value::string_form);
+                date(jiff::Timestamp::now(), layout.as_deref()).map(|text| Some(text.into()))
+            }
+            "jq" => JqHost::new().map_err(|error| ExprError::new(error.to_string()))?.call(name, args),
+            _ => Ok(None),
+        }
     }
 }

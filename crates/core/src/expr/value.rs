@@ -146,11 +146,22 @@ impl Value {
         out
     }
 
+    /// The value a JSON text stands for. A null is nil.
+    pub fn from_json_text(text: &str) -> Result<Self, ExprError> {
+        json::read(text)
+            .map_err(|error| ExprError::new(format!("invalid JSON at index {}: {}", error.at, error.reason)))
+    }
+
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::Str(text) => Some(text),
             _ => None,
         }
+    }
+
+    /// A map of these values.
+    pub fn map<K: Into<Arc<str>>>(entries: impl IntoIterator<Item = (K, Value)>) -> Self {
+        Self::Map(Arc::new(entries.into_iter().map(|(key, value)| (key.into(), value)).collect()))
     }
 
     /// JSON text short enough for a message.

@@ -7,7 +7,7 @@ use regex::Regex;
 /// Endings of files that people write tests in. A list, because `example.com:8080` looks like a place too.
 static PLACE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r#"(?P<file>(?:[A-Za-z]:)?[\w./\\@+\[\]-]*\w\.(?:bats|cjs|clj|cpp|cs|cts|cxx|cc|c|dart|erl|exs|ex|feature|fs|go|groovy|hpp|h|java|jsx|js|kt|lua|mjs|mts|php|pl|py|rb|robot|rs|scala|sh|svelte|swift|tsx|ts|t|vue)):(?P<line>\d{1,7})\b"#,
+        r"(?P<file>(?:[A-Za-z]:)?[\w./\\@+\[\]-]*\w\.(?:bats|cjs|clj|cpp|cs|cts|cxx|cc|c|dart|erl|exs|ex|feature|fs|go|groovy|hpp|h|java|jsx|js|kt|lua|mjs|mts|php|pl|py|rb|robot|rs|scala|sh|svelte|swift|tsx|ts|t|vue)):(?P<line>\d{1,7})\b",
     )
 });
 

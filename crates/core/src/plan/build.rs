@@ -1,6 +1,9 @@
 //! From a resolved workflow to a plan.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use super::{
     Artifacts, Deadline, Execute, ExecuteEntry, FetchEntry, File, Git, Identity, Limits, Note, Operation, PLAN_VERSION,
@@ -12,6 +15,7 @@ use super::{
 };
 use crate::{
     duration,
+    expr::{self, Expr, ExprError, Scope, Value},
     source::{Diagnostic, Node},
 };
 
@@ -167,6 +171,9 @@ impl<'a> Builder<'a> {
 
     fn unit(&mut self, spec: &Node, role: Role, packs: &[Unpack], fetches: &[FetchEntry]) -> UnitPlan {
         self.reserve_ids(spec);
+        let mut secrets = SecretCalls::default();
+        secret_calls(spec, &mut secrets);
+        self.references.append(secrets.0.get_mut());
         let around = Around::default().enter(spec.get("container"), None);
         let around = self.with_content(&around, spec);
         let mut root = Raw { category: "Workflow".to_owned(), kind: "root", ..Raw::default() };
@@ -399,9 +406,6 @@ impl<'a> Builder<'a> {
         }
         self.references.extend(surroundings.env_from.iter().map(|from| from.reference.clone()));
         self.references.extend(surroundings.files.iter().filter_map(|file| file.content_from.clone()));
-        let texts = surroundings.env.iter().filter_map(|variable| variable.value.as_deref());
-        let secrets: Vec<Reference> = texts.flat_map(secret_calls).collect();
-        self.references.extend(secrets);
     }
 
     fn with_content(&mut self, around: &Around, level: &Node) -> Around {
@@ -496,7 +500,7 @@ impl<'a> Builder<'a> {
         let mut block = block.clone();
         if let Some(outer) = around.for_worker() {
             let merged = match block.get("container") {
-                Some(own) => crate::resolve::merge_container(&outer, own),
+                Some(own) => crate::resolve::merge_container(outer, own.clone()),
                 None => outer,
             };
             block.set("container", merged);
@@ -644,25 +648,43 @@ pub(super) fn texts(node: &Node, field: &str) -> Vec<String> {
     node.get_items(field).iter().filter_map(Node::scalar_text).map(|text| text.to_string()).collect()
 }
 
-/// `secret("name", "key")` calls in a template.
-fn secret_calls(text: &str) -> Vec<Reference> {
-    if !text.contains("secret(") {
-        return Vec::new();
+/// `secret("name", "key")` calls in the texts of a unit; blocks with units of their own collect theirs.
+fn secret_calls(node: &Node, found: &mut SecretCalls) {
+    if let Some(text) = node.as_str()
+        && text.contains("secret(")
+        && let Ok(template) = expr::compile_template(text)
+    {
+        // Only the questions matter; whatever is wrong with the text shows elsewhere.
+        let _ = template.resolve(&[found]);
     }
-    let Ok(template) = crate::expr::compile_template(text) else { return Vec::new() };
-    template
-        .calls("secret")
-        .into_iter()
-        .filter_map(|args| match args.as_slice() {
-            [Some(name), Some(key), ..] => Some(Reference {
+    node.items().iter().for_each(|item| secret_calls(item, found));
+    for (key, value) in node.entries() {
+        if !matches!(&**key, "parallel" | "services") {
+            secret_calls(value, found);
+        }
+    }
+}
+
+/// Writes down which secrets an expression asks for.
+#[derive(Default)]
+struct SecretCalls(RefCell<BTreeSet<Reference>>);
+
+impl Scope for SecretCalls {
+    fn get(&self, _: &str) -> Result<Option<Expr>, ExprError> {
+        Ok(None)
+    }
+
+    fn call(&self, name: &str, args: &[Value]) -> Result<Option<Expr>, ExprError> {
+        if let ("secret", [name, key, ..]) = (name, args) {
+            self.0.borrow_mut().insert(Reference {
                 kind: ReferenceKind::Secret,
-                name: name.string_form().to_string(),
-                key: Some(key.string_form().to_string()),
+                name: name.string_form().into_owned(),
+                key: Some(key.string_form().into_owned()),
                 optional: true,
-            }),
-            _ => None,
-        })
-        .collect()
+            });
+        }
+        Ok(None)
+    }
 }
 
 /// Whether labels satisfy a label selector.

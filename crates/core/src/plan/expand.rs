@@ -10,12 +10,12 @@ use super::{
     build::{service_unit, texts, worker_unit},
 };
 use crate::{
-    expr::{Expr, ExprError, Scope, Value},
+    expr::{Expr, ExprError, Finalizer, Scope, Value},
     frame::PackId,
     run::Work,
     source::{Diagnostic, Node},
     split,
-    workflow::fields,
+    workflow::table,
 };
 
 /// One instance of a block, ready to be made.
@@ -94,12 +94,12 @@ pub fn expand_parallel(
     platform: &Platform,
 ) -> Result<Vec<Expanded>, ExpandFailure> {
     let scope = WithoutEnv(scope);
-    let expansion = split::expand(&parallel.block, fields::PARALLEL, &[&scope])?;
+    let expansion = split::expand(&parallel.block, &[&scope], split::DEFAULT_LIMIT)?;
     let mut packs = Packs::new(origin);
     let mut expanded = Vec::new();
     for instance in &expansion.instances {
         let labels = labels(instance);
-        let node = match split::instantiate(&parallel.block, fields::PARALLEL, instance, &[&scope]) {
+        let node = match instantiate(&parallel.block, &table::PARALLEL, instance, &scope) {
             Ok(node) => node,
             Err(problems) => {
                 expanded.push(broken("", instance.index, expanded.len(), labels, &problems));
@@ -138,10 +138,10 @@ pub fn expand_services(
         let in_service = |error: split::ExpandError| {
             ExpandFailure { at: format!("services.{name}.{}", error.at), message: error.message }
         };
-        let expansion = split::expand(block, fields::SERVICE, &[&scope]).map_err(in_service)?;
+        let expansion = split::expand(block, &[&scope], split::DEFAULT_LIMIT).map_err(in_service)?;
         for instance in &expansion.instances {
             let labels = labels(instance);
-            let node = match split::instantiate(block, fields::SERVICE, instance, &[&scope]) {
+            let node = match instantiate(block, &table::SERVICE, instance, &scope) {
                 Ok(node) => node,
                 Err(problems) => {
                     expanded.push(broken(&name, instance.index, expanded.len(), labels, &problems));
@@ -170,11 +170,11 @@ pub fn expand_execute(execute: &Execute, scope: &dyn Scope) -> Result<Vec<Expand
     let mut expanded: Vec<Expanded> = Vec::new();
     for (position, entry) in execute.workflows.iter().enumerate() {
         let in_entry = |at: &str, message: String| ExpandFailure { at: format!("workflows[{position}].{at}"), message };
-        let expansion = split::expand(&entry.block, fields::EXECUTE_WORKFLOW, &[scope])
+        let expansion = split::expand(&entry.block, &[scope], split::DEFAULT_LIMIT)
             .map_err(|error| in_entry(&error.at, error.message))?;
         let mut instances = Vec::new();
         for instance in &expansion.instances {
-            let node = split::instantiate(&entry.block, fields::EXECUTE_WORKFLOW, instance, &[scope])
+            let node = instantiate_final(&entry.block, &table::EXECUTE_WORKFLOW, instance, scope)
                 .map_err(|problems| in_entry("", join(&problems)))?;
             instances.push((instance, node));
         }
@@ -210,6 +210,26 @@ pub fn expand_execute(execute: &Execute, scope: &dyn Scope) -> Result<Vec<Expand
         }
     }
     Ok(expanded)
+}
+
+/// An instance's text; what its own unit will know stays in it.
+fn instantiate(
+    block: &Node,
+    object: &'static table::Object,
+    instance: &split::Instance,
+    scope: &dyn Scope,
+) -> Result<Node, Vec<Diagnostic>> {
+    split::instantiate(block, object, instance, &[scope], Finalizer::Preserve, "")
+}
+
+/// An instance's text, with nothing left to be known.
+fn instantiate_final(
+    block: &Node,
+    object: &'static table::Object,
+    instance: &split::Instance,
+    scope: &dyn Scope,
+) -> Result<Node, Vec<Diagnostic>> {
+    split::instantiate(block, object, instance, &[scope], Finalizer::Fail, "")
 }
 
 /// What the parent has to pack for its instances, once a source.

@@ -108,7 +108,23 @@ pub(super) fn number(root: Raw) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut taken = BTreeSet::new();
     place(root, None, "", &mut steps, &mut taken);
+    name_starts(&mut steps);
     steps
+}
+
+/// Tells each step that stops services which step started them: the one before it in the same group.
+fn name_starts(steps: &mut [Step]) {
+    for at in 0..steps.len() {
+        let parent = steps[at].parent;
+        let started = steps[..at]
+            .iter()
+            .rev()
+            .find(|step| step.parent == parent && matches!(step.operation, Some(Operation::StartServices { .. })))
+            .map(|step| step.r#ref.clone());
+        if let (Some(Operation::StopServices { start, .. }), Some(started)) = (&mut steps[at].operation, started) {
+            *start = started;
+        }
+    }
 }
 
 fn place(node: Raw, parent: Option<usize>, above: &str, steps: &mut Vec<Step>, taken: &mut BTreeSet<String>) {

@@ -407,6 +407,11 @@ impl Unit {
         }
     }
 
+    /// Files for others are still on their way here.
+    fn is_packing(&self) -> bool {
+        self.packs.values().any(|pack| pack.kept.is_none() && pack.purpose == PackPurpose::Transfer)
+    }
+
     /// How it ended, once that is known.
     pub fn verdict(&self) -> Option<Status> {
         match (&self.over, &self.phase) {

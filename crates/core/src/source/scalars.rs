@@ -13,7 +13,7 @@ pub enum Scalars {
 }
 
 impl Scalars {
-    pub(super) fn resolve(self, text: &str) -> Kind {
+    pub(crate) fn resolve(self, text: &str) -> Kind {
         match text {
             "" | "~" | "null" | "Null" | "NULL" => return Kind::Null,
             "true" | "True" | "TRUE" => return Kind::Bool(true),

@@ -6,6 +6,7 @@ use super::document::{Document, DocumentKind, Documents};
 use super::near::nearest;
 use super::shape;
 use super::table::{self, Object, Shape};
+use super::text;
 use crate::source::{Diagnostic, Kind, Limits, Node, Path, Scalars, Sources, parse};
 
 /// How far a check goes. Each layer supposes that the ones before found no error.
@@ -71,6 +72,9 @@ fn read(root: Node, file: Arc<str>, sources: &Sources, reading: Reading) -> (Opt
     let mut document = document;
     if !found.iter().any(Diagnostic::is_error) {
         prune(&mut document.spec, object);
+        if reading.upto >= Layer::Text {
+            found.extend(text::check(object, &document.spec, &mut Path::new("spec"), sources));
+        }
     }
     (Some(document), found)
 }
@@ -225,7 +229,9 @@ fn prune_shape(node: &mut Node, shape: &Shape) {
         (Shape::Map(Shape::DynamicList | Shape::Free), _) => {}
         (Shape::Map(value), Kind::Map(map)) => {
             map.retain(|(_, node)| !node.is_null());
-            map.iter_mut().for_each(|(_, node)| prune_shape(node, value));
+            for (_, node) in map {
+                prune_shape(node, value);
+            }
         }
         _ => {}
     }

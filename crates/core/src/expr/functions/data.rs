@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use super::{one, only_text, two, within_text};
-use crate::expr::value::Value;
+use crate::expr::value::{Map, Value};
 use crate::expr::{ExprError, json as json_text, yaml_text};
+use crate::source::{self, Kind, Scalars};
 
 pub(super) fn json(args: &[Value]) -> Result<Value, ExprError> {
     json_text::read(only_text(args)?).map_err(|error| {
@@ -12,11 +13,27 @@ pub(super) fn json(args: &[Value]) -> Result<Value, ExprError> {
     })
 }
 
+/// The first document, with scalars as go-yaml v3 reads them.
 pub(super) fn yaml(args: &[Value]) -> Result<Value, ExprError> {
-    let text = only_text(args)?;
-    json_text::read(text).map_err(|error| {
-        ExprError::new(format!("'yaml' function: invalid YAML at index {}: {}", error.at, error.reason))
-    })
+    match source::parse_first(only_text(args)?, Scalars::YamlV3) {
+        Ok(tree) => Ok(value_of(&tree)),
+        Err(diagnostic) => Err(ExprError::new(format!("'yaml' function: {}", diagnostic.message))),
+    }
+}
+
+fn value_of(tree: &source::Node) -> Value {
+    match &tree.kind {
+        Kind::Null => Value::Nil,
+        Kind::Bool(truth) => Value::Bool(*truth),
+        Kind::Int(n) => Value::Int(*n),
+        Kind::Float(x) => Value::Float(*x),
+        Kind::Str(text) => Value::Str(text.clone()),
+        Kind::List(items) => items.iter().map(value_of).collect(),
+        Kind::Map(entries) => {
+            let entries = entries.iter().map(|(key, value)| (key.text.clone(), value_of(value)));
+            Value::from(entries.collect::<Map>())
+        }
+    }
 }
 
 pub(super) fn tojson(args: &[Value]) -> Result<Value, ExprError> {

@@ -95,6 +95,9 @@ impl Execution {
 
     /// Gives free slots to the next instances; one that cannot be made has failed as soon as it is its turn.
     fn fill_slots(&mut self, (carrier, step, attempt): &BlockKey, block: &mut Block) {
+        if self.units.get(carrier).is_some_and(Unit::is_packing) {
+            return;
+        }
         loop {
             let mut changed = false;
             for at in block.in_slots().collect::<Vec<_>>() {

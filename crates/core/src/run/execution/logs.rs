@@ -22,7 +22,7 @@ pub(super) fn wanted(condition: &str, failed: bool, instance: &Instance, block: 
     vars.set("index", Value::Int(instance.index as i64));
     vars.set("count", Value::Int(block.instances.len() as i64));
     for (name, value) in &instance.labels {
-        vars.set(name, value.clone());
+        vars.set(name.as_str(), value.clone());
     }
     expr::compile(condition)
         .and_then(|expression| expression.resolve(&[&vars]))

@@ -1,0 +1,229 @@
+//! The loop.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use testudo_core::{
+    plan::Plan,
+    run::{ChildEnd, ChildWant, Corrupt, Ending, Event, Execution, Status, StopHow, Timer, UnitKey, UnitWant, Wanted},
+};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+
+pub use crate::values::Given;
+use crate::{
+    Audience, Blobs, Catalog, Journal, JournalError, News, Runner,
+    tend::{Shared, tend},
+};
+
+/// Something that a person asks of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Control {
+    Stop(StopHow, String),
+    Pause,
+    Resume,
+}
+
+/// Where runs happen, for all of them.
+#[derive(Clone)]
+pub struct Drive {
+    pub runner: Arc<dyn Runner>,
+    pub catalog: Arc<dyn Catalog>,
+    pub audience: Arc<dyn Audience>,
+}
+
+/// One execution to drive.
+#[derive(Clone)]
+pub struct Job {
+    pub plan: Arc<Plan>,
+    pub journal: Arc<dyn Journal>,
+    pub blobs: Arc<dyn Blobs>,
+    pub given: Given,
+}
+
+/// Why a run cannot be driven any further. What is under way is left to whoever recovers it.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError {
+    #[error("the log could not be written or read")]
+    Journal(#[from] JournalError),
+    #[error("the log does not fit its plan")]
+    Corrupt(#[from] Corrupt),
+}
+
+/// Events that wait for the loop: enough for a burst of reports, and a limit on what a slow disk lets pile up.
+const INBOX: usize = 1024;
+
+/// Drives an execution to its end, wherever its log stands.
+pub fn drive(
+    drive: Drive,
+    job: Job,
+    mut controls: mpsc::Receiver<Control>,
+) -> BoxFuture<'static, Result<Status, DriveError>> {
+    Box::pin(async move {
+        let log = job.journal.read().await?;
+        let mut execution = Execution::replay(job.plan.clone(), &log)?;
+        drive.audience.hear(News::Events { execution: &execution, events: &log });
+        let (inbox, mut events) = mpsc::channel(INBOX);
+        let shared = Arc::new(Shared {
+            execution: job.plan.execution.id.clone(),
+            runner: drive.runner.clone(),
+            blobs: job.blobs.clone(),
+            audience: drive.audience.clone(),
+            given: job.given.clone(),
+            inbox: inbox.clone(),
+        });
+        let mut tasks = Tasks { drive: drive.clone(), shared, inbox, units: BTreeMap::new(), children: BTreeMap::new(), set: JoinSet::new() };
+        let mut batch = Vec::new();
+        if execution.offset() == 0 {
+            batch.push(Event::Created { at: Timestamp::now() });
+        }
+        let mut open = true;
+        loop {
+            if !batch.is_empty() {
+                let news = execution.unseen(std::mem::take(&mut batch));
+                if !news.is_empty() {
+                    job.journal.append(execution.offset(), &news).await?;
+                    for event in &news {
+                        execution.apply(event)?;
+                    }
+                    drive.audience.hear(News::Events { execution: &execution, events: &news });
+                }
+            }
+            let Some(wanted) = execution.wanted() else { break };
+            if let Some(status) = wanted.end {
+                batch.push(Event::Ended { status, at: Timestamp::now() });
+                continue;
+            }
+            let timer = wanted.timers.iter().min_by_key(|(_, moment)| **moment).map(|(timer, at)| (timer.clone(), *at));
+            tasks.reconcile(&execution, wanted);
+            tokio::select! {
+                received = events.recv_many(&mut batch, INBOX) => {
+                    debug_assert!(received > 0, "the loop itself holds a sender");
+                }
+                control = controls.recv(), if open => match control {
+                    Some(control) => batch.push(asked(control)),
+                    None => open = false,
+                },
+                timer = due(timer) => batch.push(Event::Expired { timer, at: Timestamp::now() }),
+                Some(_) = tasks.set.join_next() => {}
+            }
+        }
+        tasks.set.shutdown().await;
+        Ok(execution.ended().map_or(Status::Aborted, |(status, _)| status))
+    })
+}
+
+fn asked(control: Control) -> Event {
+    let at = Timestamp::now();
+    match control {
+        Control::Stop(how, reason) => Event::StopRequested { how, reason, at },
+        Control::Pause => Event::PauseRequested { at },
+        Control::Resume => Event::ResumeRequested { at },
+    }
+}
+
+async fn due(timer: Option<(Timer, Timestamp)>) -> Timer {
+    match timer {
+        Some((timer, moment)) => {
+            let left = Timestamp::now().duration_until(moment);
+            tokio::time::sleep(Duration::try_from(left).unwrap_or(Duration::ZERO)).await;
+            timer
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Everything that is under way for one execution.
+struct Tasks {
+    drive: Drive,
+    shared: Arc<Shared>,
+    inbox: mpsc::Sender<Event>,
+    units: BTreeMap<UnitKey, watch::Sender<Arc<UnitWant>>>,
+    children: BTreeMap<UnitKey, mpsc::Sender<Control>>,
+    set: JoinSet<()>,
+}
+
+impl Tasks {
+    /// Makes what is under way match what is wanted.
+    fn reconcile(&mut self, execution: &Execution, wanted: Wanted) {
+        self.units.retain(|key, _| wanted.units.contains_key(key));
+        self.children.retain(|key, _| wanted.children.contains_key(key));
+        for (key, want) in wanted.units {
+            let want = Arc::new(want);
+            match self.units.get(&key) {
+                Some(known) => {
+                    known.send_replace(want);
+                }
+                None => {
+                    let (sender, receiver) = watch::channel(want);
+                    self.units.insert(key.clone(), sender);
+                    self.set.spawn(tend(self.shared.clone(), key, receiver));
+                }
+            }
+        }
+        for (key, want) in wanted.children {
+            let stop = want.stop;
+            if !self.children.contains_key(&key) {
+                // Room for a stop and a harder stop.
+                let (sender, receiver) = mpsc::channel(4);
+                self.children.insert(key.clone(), sender);
+                let task = child(self.drive.clone(), execution.plan().clone(), self.inbox.clone(), want, receiver);
+                self.set.spawn(task);
+            }
+            if let (Some(ending), Some(child)) = (stop, self.children.get(&key)) {
+                let how = match ending {
+                    Ending::Aborted => StopHow::Abort,
+                    Ending::Canceled => StopHow::Cancel,
+                };
+                // Said already when it is full.
+                let _ = child.try_send(Control::Stop(how, "the execution that started it was stopped".to_owned()));
+            }
+        }
+    }
+}
+
+/// Drives a child execution, and tells its parent how it began and ended.
+async fn child(
+    outer: Drive,
+    parent: Arc<Plan>,
+    inbox: mpsc::Sender<Event>,
+    want: ChildWant,
+    controls: mpsc::Receiver<Control>,
+) {
+    let ChildWant { unit, step, attempt, index, request, id, .. } = want;
+    let end = match outer.catalog.prepare(&request, &id, &parent.execution).await {
+        Err(error) => ChildEnd { status: Status::Failed, outputs: BTreeMap::new(), error: Some(error) },
+        Ok(prepared) => {
+            let name = prepared.plan.execution.name.clone();
+            let started = Event::ChildStarted { unit: unit.clone(), step, attempt, index, id, name, at: Timestamp::now() };
+            if inbox.send(started).await.is_err() {
+                return;
+            }
+            let crate::Prepared { plan, journal, blobs, given } = prepared;
+            let job = Job { plan: plan.clone(), journal: journal.clone(), blobs, given };
+            match drive(outer, job, controls).await {
+                Ok(status) => ChildEnd { status, outputs: outputs(&plan, &*journal).await, error: None },
+                Err(error) => {
+                    let error = Some(error.to_string());
+                    ChildEnd { status: Status::Aborted, outputs: BTreeMap::new(), error }
+                }
+            }
+        }
+    };
+    let _ = inbox.send(Event::ChildEnded { unit, step, attempt, index, end, at: Timestamp::now() }).await;
+}
+
+/// What an execution published: what its own steps wrote, the latest winning.
+async fn outputs(plan: &Arc<Plan>, journal: &dyn Journal) -> BTreeMap<String, String> {
+    let Ok(log) = journal.read().await else { return BTreeMap::new() };
+    let Ok(execution) = Execution::replay(plan.clone(), &log) else { return BTreeMap::new() };
+    let Some(main) = execution.unit(&UnitKey::main()) else { return BTreeMap::new() };
+    (0..plan.main.steps.len()).flat_map(|step| main.run.state(step).outputs.clone()).collect()
+}

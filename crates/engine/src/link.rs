@@ -1,0 +1,97 @@
+//! The engine's end of a connection to an agent: whole frames in, whole frames out.
+
+use std::io;
+
+use serde::{Serialize, de::DeserializeOwned};
+use testudo_core::frame::{self, FrameType};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
+
+use crate::Duplex;
+
+/// Why a connection is of no more use.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    #[error("the connection broke")]
+    Broken(#[from] io::Error),
+    #[error("the other end does not speak the protocol: {0}")]
+    Foreign(String),
+}
+
+/// What has arrived.
+#[derive(Debug)]
+pub enum Frames<T> {
+    Control(T),
+    /// Bytes that answer a read.
+    Data(u64, Vec<u8>),
+}
+
+/// A connection.
+pub struct Link {
+    reader: ReadHalf<Box<dyn Duplex>>,
+    writer: WriteHalf<Box<dyn Duplex>>,
+    buffer: Vec<u8>,
+    filled: usize,
+    message: Vec<u8>,
+}
+
+impl Link {
+    pub fn new(stream: Box<dyn Duplex>) -> Self {
+        let (reader, writer) = tokio::io::split(stream);
+        Link { reader, writer, buffer: vec![0; 4 * frame::MAX_PAYLOAD], filled: 0, message: Vec::new() }
+    }
+
+    /// Says something.
+    pub async fn say<T: Serialize>(&mut self, message: &T) -> Result<(), LinkError> {
+        let mut bytes = Vec::new();
+        frame::encode(message, &mut bytes);
+        Ok(self.writer.write_all(&bytes).await?)
+    }
+
+    /// Sends bytes that answer a read.
+    pub async fn send(&mut self, read: u64, bytes: &[u8]) -> Result<(), LinkError> {
+        let mut frames = Vec::with_capacity(bytes.len() + 256);
+        frame::encode_data(read, bytes, &mut frames);
+        Ok(self.writer.write_all(&frames).await?)
+    }
+
+    /// The next whole message. Given up half-way it keeps what has arrived, so it may be raced against anything.
+    pub async fn next<T: DeserializeOwned>(&mut self) -> Result<Frames<T>, LinkError> {
+        loop {
+            if let Some((kind, payload)) = self.take_frame()? {
+                match kind {
+                    FrameType::Part => self.message.extend_from_slice(&payload),
+                    FrameType::Control => {
+                        self.message.extend_from_slice(&payload);
+                        let message = std::mem::take(&mut self.message);
+                        let message = serde_json::from_slice(&message);
+                        return Ok(Frames::Control(message.map_err(|error| LinkError::Foreign(error.to_string()))?));
+                    }
+                    FrameType::Data => {
+                        let Some((read, bytes)) = payload.split_first_chunk::<8>() else {
+                            return Err(LinkError::Foreign("data that answers nothing".to_owned()));
+                        };
+                        return Ok(Frames::Data(u64::from_be_bytes(*read), bytes.to_vec()));
+                    }
+                }
+                continue;
+            }
+            let read = self.reader.read(&mut self.buffer[self.filled..]).await?;
+            if read == 0 {
+                return Err(LinkError::Broken(io::ErrorKind::UnexpectedEof.into()));
+            }
+            self.filled += read;
+        }
+    }
+
+    fn take_frame(&mut self) -> Result<Option<(FrameType, Vec<u8>)>, LinkError> {
+        let Some(header) = self.buffer[..self.filled].first_chunk::<5>() else { return Ok(None) };
+        let (kind, length) = frame::parse_header(*header).map_err(|error| LinkError::Foreign(error.to_string()))?;
+        if self.filled < 5 + length {
+            return Ok(None);
+        }
+        let payload = self.buffer[5..5 + length].to_vec();
+        self.buffer.copy_within(5 + length..self.filled, 0);
+        self.filled -= 5 + length;
+        Ok(Some((kind, payload)))
+    }
+}

@@ -1,0 +1,515 @@
+//! One unit, looked after: made, met, listened to, read from, and in the end reaped.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::StreamExt;
+use jiff::Timestamp;
+use testudo_core::{
+    frame::{Answered, Ask, Down, Hello, MAX_READ, PROTOCOL, Source, Up},
+    run::{Event, Keep, ReapHow, Report, UnitKey, UnitWant, WordId},
+};
+use tokio::sync::{mpsc, watch};
+
+use crate::{Audience, Blobs, Frames, Given, Link, LinkError, News, Reap, Runner, RunnerError, Sighting, UnitSpec};
+
+/// What all units of an execution share.
+pub(crate) struct Shared {
+    pub(crate) execution: String,
+    pub(crate) runner: Arc<dyn Runner>,
+    pub(crate) blobs: Arc<dyn Blobs>,
+    pub(crate) audience: Arc<dyn Audience>,
+    pub(crate) given: Given,
+    pub(crate) inbox: mpsc::Sender<Event>,
+}
+
+/// Waits between attempts to reach a unit.
+const SHORTEST: Duration = Duration::from_millis(5);
+const LONGEST: Duration = Duration::from_secs(2);
+/// Heartbeats to the unit.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// Silence after which a connection is given up.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// Why a session ended.
+enum Ended {
+    /// The unit is to be reaped.
+    Reap(Reap),
+    /// The connection is of no more use; another may be.
+    Broken,
+    /// The unit is not the one that was met.
+    Stranger,
+    /// The engine is gone.
+    Over,
+}
+
+/// Looks after one unit until nothing is left of it.
+pub(crate) async fn tend(shared: Arc<Shared>, key: UnitKey, mut wants: watch::Receiver<Arc<UnitWant>>) {
+    let plan = wants.borrow().plan.clone();
+    let spec = UnitSpec { execution: shared.execution.clone(), key: key.clone(), plan };
+    let mut pause = SHORTEST;
+    let mut ensured = false;
+    loop {
+        let want = wants.borrow_and_update().clone();
+        if let Some(how) = want.reap {
+            if reap(&shared, &spec, how, &mut wants).await {
+                return;
+            }
+            continue;
+        }
+        if !ensured {
+            match shared.runner.ensure(&spec).await {
+                Ok(()) => ensured = true,
+                Err(RunnerError::Unreachable(_)) => {
+                    wait(&mut pause, &mut wants).await;
+                    continue;
+                }
+                Err(error @ (RunnerError::Refused(_) | RunnerError::Gone(_))) => {
+                    if !lost(&shared, &key, error.to_string(), &mut wants).await {
+                        return;
+                    }
+                    continue;
+                }
+            }
+        }
+        let mut sightings = shared.runner.observe(&spec);
+        let mut address = None;
+        let ended = match shared.runner.connect(&spec).await {
+            Ok(stream) => {
+                pause = SHORTEST;
+                if let Some(Sighting::Present { address: known }) = sightings.next().await {
+                    address = known;
+                }
+                let mut session = Session::new(&shared, &key, address.clone(), stream);
+                session.run(&mut wants).await
+            }
+            Err(_) => Ended::Broken,
+        };
+        match ended {
+            Ended::Over => return,
+            Ended::Reap(_) => {}
+            Ended::Stranger => {
+                let reason = "another agent answers in its place".to_owned();
+                if !lost(&shared, &key, reason, &mut wants).await {
+                    return;
+                }
+            }
+            Ended::Broken => {
+                // Whoever is gone stays gone: a place says so at once, or not at all.
+                let look = tokio::time::timeout(Duration::from_millis(200), gone(&mut sightings)).await;
+                if wants.borrow().reap.is_none()
+                    && let Ok(Some(reason)) = look
+                {
+                    if !lost(&shared, &key, reason, &mut wants).await {
+                        return;
+                    }
+                } else {
+                    wait(&mut pause, &mut wants).await;
+                }
+            }
+        }
+    }
+}
+
+async fn gone(sightings: &mut futures::stream::BoxStream<'static, Sighting>) -> Option<String> {
+    while let Some(sighting) = sightings.next().await {
+        if let Sighting::Gone { reason } = sighting {
+            return Some(reason);
+        }
+    }
+    None
+}
+
+async fn wait(pause: &mut Duration, wants: &mut watch::Receiver<Arc<UnitWant>>) {
+    tokio::select! {
+        () = tokio::time::sleep(*pause) => {}
+        _ = wants.changed() => {}
+    }
+    *pause = (*pause * 2).min(LONGEST);
+}
+
+/// Writes a loss down and waits for what follows from it. Whether there is still an engine.
+async fn lost(
+    shared: &Shared,
+    key: &UnitKey,
+    reason: String,
+    wants: &mut watch::Receiver<Arc<UnitWant>>,
+) -> bool {
+    let event = Event::Lost { unit: key.clone(), at: Timestamp::now(), reason };
+    if shared.inbox.send(event).await.is_err() {
+        return false;
+    }
+    while wants.borrow_and_update().reap.is_none() {
+        if wants.changed().await.is_err() {
+            return false;
+        }
+    }
+    true
+}
+
+/// Ends a unit; whether that is done with.
+async fn reap(
+    shared: &Shared,
+    spec: &UnitSpec,
+    how: ReapHow,
+    wants: &mut watch::Receiver<Arc<UnitWant>>,
+) -> bool {
+    let how = match how {
+        ReapHow::Gently => Reap::Gently,
+        ReapHow::Now => Reap::Now,
+    };
+    let name = wants.borrow().log_artifact.clone();
+    if let Some(name) = name {
+        // A log that could not be copied is still in its own place.
+        let _ = shared.blobs.publish_output(&spec.key, &name).await;
+    }
+    if shared.runner.reap(spec, how).await.is_ok() {
+        let event = Event::Reaped { unit: spec.key.clone(), at: Timestamp::now() };
+        let _ = shared.inbox.send(event).await;
+        return true;
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    false
+}
+
+/// A read that is under way.
+struct Reading {
+    source: Source,
+    at: u64,
+    /// Where it ends, as far as that is known.
+    end: u64,
+    digest: String,
+    artifacts: Option<String>,
+}
+
+struct Session<'a> {
+    shared: &'a Shared,
+    key: &'a UnitKey,
+    address: Option<String>,
+    link: Link,
+    sent: BTreeSet<WordId>,
+    /// Reads by their number.
+    reads: BTreeMap<u64, Reading>,
+    next_read: u64,
+    keeping: BTreeSet<Source>,
+    /// Kept and to be said so, once everything before it is.
+    output_said: bool,
+}
+
+impl<'a> Session<'a> {
+    fn new(shared: &'a Shared, key: &'a UnitKey, address: Option<String>, stream: Box<dyn crate::Duplex>) -> Self {
+        Session {
+            shared,
+            key,
+            address,
+            link: Link::new(stream),
+            sent: BTreeSet::new(),
+            reads: BTreeMap::new(),
+            next_read: 0,
+            keeping: BTreeSet::new(),
+            output_said: false,
+        }
+    }
+
+    async fn run(&mut self, wants: &mut watch::Receiver<Arc<UnitWant>>) -> Ended {
+        match self.serve(wants).await {
+            Ok(ended) => ended,
+            Err(_) => Ended::Broken,
+        }
+    }
+
+    async fn serve(&mut self, wants: &mut watch::Receiver<Arc<UnitWant>>) -> Result<Ended, LinkError> {
+        let first = tokio::time::timeout(SILENCE, self.link.next::<Up>()).await;
+        let Ok(Frames::Control(Up::Hello(hello))) = first.map_err(|_| silent())? else {
+            return Err(LinkError::Foreign("it did not say hello".to_owned()));
+        };
+        if hello.protocol != PROTOCOL || hello.unit != self.key.to_string() {
+            return Ok(Ended::Stranger);
+        }
+        if let Some(ended) = self.meet(&hello, wants).await {
+            return Ok(ended);
+        }
+        let want = wants.borrow_and_update().clone();
+        self.link.say(&Down::Welcome { seq: want.seq }).await?;
+        let kept = self.shared.blobs.output_length(self.key).await.map_err(broken)?;
+        self.read_output(kept).await?;
+        self.follow(&want).await?;
+        let mut beat = tokio::time::interval(HEARTBEAT);
+        beat.reset();
+        loop {
+            let reap = wants.borrow().reap;
+            if let Some(how) = reap {
+                if how == ReapHow::Gently {
+                    let want = wants.borrow().clone();
+                    self.follow(&want).await?;
+                }
+                return Ok(Ended::Reap(if how == ReapHow::Now { Reap::Now } else { Reap::Gently }));
+            }
+            tokio::select! {
+                changed = wants.changed() => {
+                    if changed.is_err() {
+                        return Ok(Ended::Over);
+                    }
+                    let want = wants.borrow_and_update().clone();
+                    self.follow(&want).await?;
+                }
+                heard = tokio::time::timeout(SILENCE, self.link.next::<Up>()) => {
+                    let heard = heard.map_err(|_| silent())??;
+                    if !self.hear(heard, &hello.life, wants).await? {
+                        return Ok(Ended::Over);
+                    }
+                }
+                _ = beat.tick() => self.link.say(&Down::Heartbeat).await?,
+            }
+        }
+    }
+
+    /// Has the life written down before anything is asked of it.
+    async fn meet(&mut self, hello: &Hello, wants: &mut watch::Receiver<Arc<UnitWant>>) -> Option<Ended> {
+        if wants.borrow().life.is_none() {
+            let met = Event::Met {
+                unit: self.key.clone(),
+                life: hello.life.clone(),
+                address: self.address.clone(),
+                at: Timestamp::now(),
+            };
+            if self.shared.inbox.send(met).await.is_err() {
+                return Some(Ended::Over);
+            }
+            while wants.borrow_and_update().life.is_none() {
+                let reap = wants.borrow().reap;
+                if let Some(how) = reap {
+                    return Some(Ended::Reap(if how == ReapHow::Now { Reap::Now } else { Reap::Gently }));
+                }
+                if wants.changed().await.is_err() {
+                    return Some(Ended::Over);
+                }
+            }
+        }
+        (wants.borrow().life.as_deref() != Some(&hello.life)).then_some(Ended::Stranger)
+    }
+
+    /// Says and reads what is wanted and has not been said or read on this connection.
+    async fn follow(&mut self, want: &UnitWant) -> Result<(), LinkError> {
+        for (id, word) in &want.words {
+            if self.sent.insert(id.clone()) {
+                let word = self.shared.given.complete(word.clone(), self.address.clone());
+                self.link.say(&Down::Word { id: id.clone(), word }).await?;
+            }
+        }
+        for keep in &want.keep {
+            if self.keeping.insert(keep.source()) {
+                self.read_pack(keep).await?;
+            }
+        }
+        if let Some(end) = want.output_end {
+            self.output_is_whole(end).await?;
+        }
+        Ok(())
+    }
+
+    async fn read_pack(&mut self, keep: &Keep) -> Result<(), LinkError> {
+        let at = self.shared.blobs.pack_length(&keep.pack).await.map_err(broken)?;
+        let Keep { length, digest, artifacts, .. } = keep.clone();
+        self.next_read += 1;
+        let read = self.next_read;
+        self.reads.insert(read, Reading { source: keep.source(), at, end: length, digest, artifacts });
+        self.go_on(read).await
+    }
+
+    async fn read_output(&mut self, kept: u64) -> Result<(), LinkError> {
+        self.next_read += 1;
+        let reading =
+            Reading { source: Source::Output, at: kept, end: kept, digest: String::new(), artifacts: None };
+        self.reads.insert(self.next_read, reading);
+        Ok(())
+    }
+
+    /// Asks for the next piece, or finishes.
+    async fn go_on(&mut self, read: u64) -> Result<(), LinkError> {
+        let Some(reading) = self.reads.get(&read) else { return Ok(()) };
+        if reading.at < reading.end {
+            let ask = Ask::Read { read, source: reading.source.clone(), from: reading.at, length: MAX_READ };
+            return self.link.say(&Down::Ask(ask)).await;
+        }
+        if let Source::Pack(pack) = &reading.source {
+            let kept = self.shared.blobs.finish_pack(pack, &reading.digest, reading.artifacts.as_deref()).await;
+            let event = Event::Kept {
+                unit: self.key.clone(),
+                source: reading.source.clone(),
+                length: reading.end,
+                digest: reading.digest.clone(),
+                error: kept.err().map(|error| describe(&error)),
+            };
+            self.reads.remove(&read);
+            let _ = self.shared.inbox.send(event).await;
+        }
+        Ok(())
+    }
+
+    fn output(&mut self) -> Option<(u64, &mut Reading)> {
+        self.reads.iter_mut().find(|(_, reading)| reading.source == Source::Output).map(|(read, one)| (*read, one))
+    }
+
+    /// The output ends at `end`; says so once all of it is here.
+    async fn output_is_whole(&mut self, end: u64) -> Result<(), LinkError> {
+        let Some((read, reading)) = self.output() else { return Ok(()) };
+        if reading.at >= end {
+            if !self.output_said {
+                self.output_said = true;
+                let event = Event::Kept {
+                    unit: self.key.clone(),
+                    source: Source::Output,
+                    length: end,
+                    digest: String::new(),
+                    error: None,
+                };
+                let _ = self.shared.inbox.send(event).await;
+            }
+        } else if reading.end < end {
+            let idle = reading.at >= reading.end;
+            reading.end = end;
+            if idle {
+                self.go_on(read).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in what the unit said; whether there is still an engine to tell.
+    async fn hear(
+        &mut self,
+        heard: Frames<Up>,
+        life: &str,
+        wants: &watch::Receiver<Arc<UnitWant>>,
+    ) -> Result<bool, LinkError> {
+        match heard {
+            Frames::Control(Up::Report(numbered)) => {
+                let event = Event::Reported {
+                    unit: self.key.clone(),
+                    life: life.to_owned(),
+                    seq: numbered.seq,
+                    at: numbered.at,
+                    report: numbered.report,
+                };
+                if let Event::Reported { report: Report::Over { output, .. }, .. } = &event {
+                    let end = *output;
+                    if self.shared.inbox.send(event).await.is_err() {
+                        return Ok(false);
+                    }
+                    self.output_is_whole(end).await?;
+                    return Ok(true);
+                }
+                return Ok(self.shared.inbox.send(event).await.is_ok());
+            }
+            Frames::Control(Up::Output { length }) => {
+                if let Some((read, reading)) = self.output() {
+                    let idle = reading.at >= reading.end;
+                    reading.end = reading.end.max(length);
+                    if idle {
+                        self.go_on(read).await?;
+                    }
+                }
+            }
+            Frames::Control(Up::Ask(Ask::Read { read, source, from, length })) => {
+                self.answer(read, &source, from, length).await?;
+            }
+            Frames::Control(Up::Answered(answered)) => self.answered(&answered, wants).await?,
+            Frames::Data(read, bytes) => self.take(read, &bytes).await?,
+            Frames::Control(Up::Heartbeat | Up::Hello(_)) => {}
+        }
+        Ok(true)
+    }
+
+    async fn take(&mut self, read: u64, bytes: &[u8]) -> Result<(), LinkError> {
+        let Some(reading) = self.reads.get_mut(&read) else { return Ok(()) };
+        match &reading.source {
+            Source::Output => {
+                self.shared.blobs.append_output(self.key, reading.at, bytes).await.map_err(broken)?;
+                self.shared.audience.hear(News::Output {
+                    execution: &self.shared.execution,
+                    unit: self.key,
+                    offset: reading.at,
+                    records: bytes,
+                });
+            }
+            Source::Pack(pack) => {
+                if let Err(error) = self.shared.blobs.append_pack(pack, reading.at, bytes).await {
+                    let event = Event::Kept {
+                        unit: self.key.clone(),
+                        source: reading.source.clone(),
+                        length: reading.at,
+                        digest: String::new(),
+                        error: Some(describe(&error)),
+                    };
+                    self.reads.remove(&read);
+                    let _ = self.shared.inbox.send(event).await;
+                    return Ok(());
+                }
+            }
+        }
+        reading.at += bytes.len() as u64;
+        Ok(())
+    }
+
+    async fn answered(
+        &mut self,
+        answered: &Answered,
+        wants: &watch::Receiver<Arc<UnitWant>>,
+    ) -> Result<(), LinkError> {
+        let Some(reading) = self.reads.get_mut(&answered.read) else { return Ok(()) };
+        if let Some(error) = &answered.error {
+            let event = Event::Kept {
+                unit: self.key.clone(),
+                source: reading.source.clone(),
+                length: reading.at,
+                digest: String::new(),
+                error: Some(error.clone()),
+            };
+            self.reads.remove(&answered.read);
+            let _ = self.shared.inbox.send(event).await;
+            return Ok(());
+        }
+        self.go_on(answered.read).await?;
+        let end = wants.borrow().output_end;
+        if let Some(end) = end {
+            self.output_is_whole(end).await?;
+        }
+        Ok(())
+    }
+
+    /// The unit reads a pack that this side keeps.
+    async fn answer(&mut self, read: u64, source: &Source, from: u64, length: u64) -> Result<(), LinkError> {
+        let length = usize::try_from(length.min(MAX_READ)).unwrap_or(usize::MAX);
+        let found = match source {
+            Source::Pack(pack) => self.shared.blobs.read_pack(pack, from, length).await.map_err(|error| describe(&error)),
+            Source::Output => Err("the engine has no output".to_owned()),
+        };
+        let answered = match found {
+            Ok(bytes) => {
+                self.link.send(read, &bytes).await?;
+                Answered { read, end: bytes.len() < length, error: None }
+            }
+            Err(error) => Answered { read, end: true, error: Some(error) },
+        };
+        self.link.say(&Down::Answered(answered)).await
+    }
+}
+
+fn silent() -> LinkError {
+    LinkError::Broken(std::io::ErrorKind::TimedOut.into())
+}
+
+fn broken(error: crate::BlobError) -> LinkError {
+    LinkError::Foreign(describe(&error))
+}
+
+fn describe(error: &crate::BlobError) -> String {
+    match &error.source {
+        Some(source) => format!("{}: {source}", error.what),
+        None => error.what.clone(),
+    }
+}

@@ -1,0 +1,58 @@
+//! What a unit is given beside its plan, filled in by whoever has it.
+
+use std::collections::BTreeMap;
+
+use testudo_core::{
+    frame::PackId,
+    plan::UnitPlan,
+    run::{Values, Word},
+};
+
+/// Values that are no part of plan or log.
+#[derive(Debug, Clone, Default)]
+pub struct Given {
+    /// Secrets and config maps by reference path.
+    pub references: BTreeMap<String, String>,
+    /// Sensitive words that no reference holds.
+    pub sensitive: Vec<String>,
+    /// Environment that comes from whoever started the run.
+    pub env: BTreeMap<String, String>,
+    /// The pack that stands in for repositories.
+    pub content: Option<PackId>,
+}
+
+impl Given {
+    /// A word with what only this side knows put in.
+    pub(crate) fn complete(&self, word: Word, address: Option<String>) -> Word {
+        match word {
+            Word::Begin { plan, .. } => {
+                let values = Box::new(self.values(&plan, address));
+                Word::Begin { plan, values }
+            }
+            other => other,
+        }
+    }
+
+    /// What the unit's plan refers to, and no more.
+    fn values(&self, plan: &UnitPlan, address: Option<String>) -> Values {
+        let mut references = BTreeMap::new();
+        for reference in &plan.references {
+            let path = reference.path();
+            match path.strip_suffix('*') {
+                Some(prefix) if reference.key.is_none() => {
+                    let all = self.references.range(prefix.to_owned()..);
+                    let all = all.take_while(|(path, _)| path.starts_with(prefix));
+                    references.extend(all.map(|(path, value)| (path.clone(), value.clone())));
+                }
+                _ => references.extend(self.references.get(&path).map(|value| (path, value.clone()))),
+            }
+        }
+        Values {
+            references,
+            sensitive: self.sensitive.clone(),
+            address,
+            env: self.env.clone(),
+            content: self.content.clone(),
+        }
+    }
+}
