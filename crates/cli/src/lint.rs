@@ -1,7 +1,10 @@
 //! Findings as text, and `testudo lint`.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use testudo_core::source::{Diagnostic, Severity, Sources, Span};
+use testudo_core::{
+    lint::{self as rules, LintOptions},
+    source::{Diagnostic, Severity, Sources, Span},
+};
 
 use crate::{
     args::{LintArgs, Output},
@@ -79,7 +82,7 @@ pub(crate) fn text(sources: &Sources, finding: &Diagnostic) -> String {
 /// `testudo lint`.
 pub(crate) fn lint(args: &LintArgs) -> anyhow::Result<u8> {
     if let Some(code) = &args.explain {
-        return match testudo_core::workflow::explain(code) {
+        return match rules::explain(code) {
             Some(text) => {
                 anstream::println!("{text}");
                 Ok(exit::PASSED)
@@ -91,14 +94,9 @@ pub(crate) fn lint(args: &LintArgs) -> anyhow::Result<u8> {
     let mut findings = read.findings.clone();
     if !findings.iter().any(Diagnostic::is_error) {
         let known = Read::named(&args.files)?.with_neighbours(&args.files);
-        findings.extend(testudo_core::workflow::lint(&known.documents));
-    }
-    if args.strict_testkube {
-        for finding in &mut findings {
-            if finding.code == "portability" {
-                finding.severity = Severity::Error;
-            }
-        }
+        let zone = |name: &str| jiff::tz::TimeZone::get(name).is_ok();
+        let options = LintOptions { strict_testkube: args.strict_testkube, is_zone: Some(&zone) };
+        findings.extend(rules::lint(&known.documents, &read.sources, options));
     }
     match args.output {
         Output::Json => {

@@ -17,6 +17,8 @@ pub mod duration;
 pub mod expr;
 pub mod frame;
 pub mod glob;
+pub mod junit;
+pub mod lint;
 pub mod plan;
 pub mod resolve;
 pub mod run;

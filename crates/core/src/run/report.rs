@@ -135,6 +135,9 @@ pub struct Case {
     pub name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// Where in the file: the line that failed where the report says so, else the one the case begins at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
     pub status: CaseStatus,
     /// Milliseconds.
     pub duration: u64,
