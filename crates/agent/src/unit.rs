@@ -290,7 +290,7 @@ impl Agent {
     fn obey(&mut self, word: Word) -> io::Result<()> {
         match word {
             Word::Begin { plan, values } => {
-                let words = values.references.iter().filter(|(path, _)| path.starts_with("secret/"));
+                let words = values.references.iter().filter(|(path, _)| !path.starts_with("configMap/"));
                 let words = words.map(|(_, value)| value.as_str()).chain(values.sensitive.iter().map(String::as_str));
                 self.output.borrow_mut().set_mask(Mask::new(words))?;
                 self.values = *values;

@@ -18,6 +18,7 @@ pub mod expr;
 pub mod frame;
 pub mod glob;
 pub mod junit;
+pub mod lint;
 pub mod plan;
 pub mod resolve;
 pub mod run;

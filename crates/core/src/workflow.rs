@@ -9,6 +9,8 @@ mod load;
 mod near;
 mod shape;
 pub mod table;
+#[cfg(test)]
+mod tests;
 mod text;
 mod visit;
 

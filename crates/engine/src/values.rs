@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use testudo_core::{
     frame::PackId,
     plan::UnitPlan,
+    resolve::SENSITIVE,
     run::{Values, Word},
 };
 
 /// Values that are no part of plan or log.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Given {
     /// Secrets and config maps by reference path.
     pub references: BTreeMap<String, String>,
@@ -35,7 +38,9 @@ impl Given {
 
     /// What the unit's plan refers to, and no more.
     fn values(&self, plan: &UnitPlan, address: Option<String>) -> Values {
-        let mut references = BTreeMap::new();
+        let sensitive = |path: &String| path.starts_with(SENSITIVE) && path[SENSITIVE.len()..].starts_with('/');
+        let mut references: BTreeMap<_, _> =
+            self.references.iter().filter(|(path, _)| sensitive(path)).map(|(p, v)| (p.clone(), v.clone())).collect();
         for reference in &plan.references {
             let path = reference.path();
             match path.strip_suffix('*') {

@@ -13,5 +13,5 @@ mod sealed;
 mod state;
 
 pub use folder::{Folder, Meta, StoreError};
-pub use records::{Lines, OutputReader};
+pub use records::{Lines, OutputReader, stamp};
 pub use state::State;

@@ -500,7 +500,7 @@ impl<'a> Builder<'a> {
         let mut block = block.clone();
         if let Some(outer) = around.for_worker() {
             let merged = match block.get("container") {
-                Some(own) => crate::resolve::merge_container(outer, own.clone()),
+                Some(own) => crate::resolve::merge_container(&outer, own),
                 None => outer,
             };
             block.set("container", merged);

@@ -116,7 +116,8 @@ impl Include<'_> {
         if empty {
             return;
         }
-        let needed = ["container", "content", "services"].iter().any(|name| isolated.get(name).is_some());
+        let needed = ["container", "content"].iter().any(|name| isolated.get(name).is_some())
+            || !isolated.get_entries("services").is_empty();
         let mut first =
             if needed { vec![isolated] } else { [isolated.get_items("setup"), isolated.get_items("steps")].concat() };
         first.extend_from_slice(step.get_items("steps"));
@@ -195,10 +196,7 @@ impl Include<'_> {
     /// A copy of a template with its own parameters put in.
     fn instantiate(&mut self, reference: &Node) -> Option<Node> {
         let name = reference.get("name").and_then(Node::scalar_text).unwrap_or_default();
-        let internal = name.replace('/', "--");
-        let Some(template) =
-            (self.library.find)(&internal).or_else(|| (self.library.find)(&internal.replace("--", "/")))
-        else {
+        let Some(template) = find_either(self.library.find, &name) else {
             self.fail(
                 "unknown-template",
                 format!("template \"{name}\" not found"),
@@ -268,6 +266,12 @@ fn nested_inclusions(template: &Node) -> Vec<Diagnostic> {
         }
     });
     found
+}
+
+/// A template by the internal form of its name, else by the display form.
+pub(super) fn find_either<'f>(find: &dyn Fn(&str) -> Option<&'f Node>, name: &str) -> Option<&'f Node> {
+    let internal = name.replace('/', "--");
+    find(&internal).or_else(|| find(&internal.replace("--", "/")))
 }
 
 /// The names of all templates a document asks for, with the reference that does.

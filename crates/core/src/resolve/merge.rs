@@ -127,7 +127,7 @@ fn env(low: &Node, high: &Node) -> Node {
 }
 
 /// Container settings, also where they stand among others, as on a service.
-pub(super) fn container(low: &Node, high: &Node) -> Node {
+pub fn container(low: &Node, high: &Node) -> Node {
     let filled = |node: &Node, name: &str| node.get(name).is_some_and(|node| !is_empty(node));
     let mut merged = high.clone();
     // A command belongs to its image, arguments to their command.

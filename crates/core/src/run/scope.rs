@@ -6,6 +6,7 @@ use super::{Status, UnitRun};
 use crate::{
     expr::{Expr, ExprError, Scope, Value},
     plan::{Reference, ReferenceKind},
+    resolve::SENSITIVE,
 };
 
 /// The names that are known at one step of a running unit.
@@ -38,6 +39,10 @@ impl Scope for RunScope<'_> {
                 };
                 let value = self.references.get(&reference.path()).cloned().unwrap_or_default();
                 Ok(Some(Value::from(value).into()))
+            }
+            (SENSITIVE, [id]) => {
+                let value = self.references.get(&format!("{SENSITIVE}/{}", id.string_form()));
+                Ok(Some(Value::from(value.cloned().unwrap_or_default()).into()))
             }
             ("execution", [named]) => {
                 let name = format!("execution.{}", named.string_form());

@@ -201,6 +201,7 @@ impl<'t> Composer<'t> {
 
     fn list(&mut self, style: StructureStyle, start: Span, depth: usize) -> Result<Node, Stop> {
         let mut items = Vec::new();
+        let start = self.at_dash(style, start);
         loop {
             let (event, span) = self.expect()?;
             if event == Event::SequenceEnd {
@@ -211,6 +212,17 @@ impl<'t> Composer<'t> {
             let item = self.node(event, span, depth + 1)?;
             self.path.leave(mark);
             items.push(item);
+        }
+    }
+
+    /// A list that is not indented starts for the parser behind its first `-`.
+    fn at_dash(&self, style: StructureStyle, start: Span) -> Span {
+        let before = self.text.get(..start.start as usize).unwrap_or("").trim_end_matches([' ', '\t']);
+        match before.strip_suffix('-') {
+            Some(before) if style == StructureStyle::Block && !self.text[start.start as usize..].starts_with("- ") => {
+                Span { start: before.len() as u32, ..start }
+            }
+            _ => start,
         }
     }
 

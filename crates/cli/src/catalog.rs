@@ -1,0 +1,112 @@
+//! Workflows that a run starts: found in the given files and their folder.
+
+use std::{path::PathBuf, sync::Arc};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use testudo_core::{plan::Identity, run::ChildRequest};
+use testudo_engine::{Catalog, Given, Prepared};
+use testudo_store::{Folder, Meta, State};
+
+use crate::planning::Planner;
+
+/// How deep executions may start executions.
+const DEEPEST: usize = 16;
+
+/// Finds workflows by name and makes their executions.
+pub(crate) struct Files {
+    pub(crate) planner: Arc<Planner>,
+    pub(crate) state: State,
+    pub(crate) artifacts: PathBuf,
+    /// What the run itself was given: environment and content go to its children too.
+    pub(crate) given: Given,
+    pub(crate) command: String,
+}
+
+#[async_trait]
+impl Catalog for Files {
+    async fn prepare(&self, request: &ChildRequest, id: &str, parent: &Identity) -> Result<Prepared, String> {
+        let path = self.state.folder(id);
+        if path.join("plan").exists() {
+            let folder = Folder::open(&path).map_err(|error| error.to_string())?;
+            return prepared(folder);
+        }
+        if parent.parents.len() + 1 >= DEEPEST {
+            let chain = parent.parents.iter().chain([&parent.name]).cloned().collect::<Vec<_>>().join(" → ");
+            return Err(format!("executions start one another more than {DEEPEST} deep: {chain}"));
+        }
+        let documents = &self.planner.read.documents;
+        let Some(document) = documents.workflow(&request.workflow) else {
+            let names: Vec<&str> = documents.workflows.iter().map(|document| &*document.name).collect();
+            let near = testudo_core::workflow::nearest(&request.workflow, names.iter().copied());
+            let near = near.map(|near| format!("; did you mean \"{near}\"?")).unwrap_or_default();
+            return Err(format!("none of the files has a workflow called \"{}\"{near}", request.workflow));
+        };
+        let number = self.state.next_number(&document.name).map_err(|error| error.to_string())?;
+        let name = request.execution_name.clone().unwrap_or_else(|| format!("{}-{number}", document.name));
+        let identity = Identity {
+            id: id.to_owned(),
+            name: name.clone(),
+            number,
+            tags: parent.tags.clone(),
+            parents: parent.parents.iter().cloned().chain([parent.name.clone()]).collect(),
+        };
+        let planned = self.planner.plan(document, identity, &request.config, false).map_err(|problems| {
+            problems.iter().map(|problem| problem.message.clone()).collect::<Vec<_>>().join("; ")
+        })?;
+        let given = Given { references: planned.given.references, ..self.given.clone() };
+        let meta = Meta {
+            id: id.to_owned(),
+            name: name.clone(),
+            workflow: document.name.to_string(),
+            number,
+            created: Timestamp::now(),
+            artifacts: self.artifacts.join(&name),
+            command: self.command.clone(),
+            parent: Some(parent.name.clone()),
+        };
+        let folder = Folder::create(&path, meta, planned.plan).map_err(|error| error.to_string())?;
+        crate::run::seal(&folder, &given).map_err(|error| error.to_string())?;
+        if let Some(content) = &given.content {
+            // Children read the same files: a link in the store costs nothing.
+            let from = self.state.folder(&parent.id).join("packs").join(&content.0);
+            let to = path.join("packs").join(&content.0);
+            std::fs::hard_link(&from, &to).or_else(|_| std::fs::copy(&from, &to).map(drop)).map_err(|e| e.to_string())?;
+        }
+        prepared(folder)
+    }
+}
+
+fn prepared(folder: Folder) -> Result<Prepared, String> {
+    folder.lock().map_err(|error| error.to_string())?;
+    let given = crate::run::unseal(&folder).map_err(|error| error.to_string())?;
+    let folder = Arc::new(folder);
+    Ok(Prepared { plan: folder.plan.clone(), journal: folder.clone(), blobs: folder, given })
+}
+
+/// The command that starts a run again.
+pub(crate) fn command_line() -> String {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<String> = mask_values(&words);
+    format!("testudo {}", testudo_core::expr::shell_quote(words.iter().map(String::as_str)))
+}
+
+/// A value that was given may be sensitive: what is shown and kept has its name alone.
+fn mask_values(words: &[String]) -> Vec<String> {
+    const WITH_VALUES: &[&str] = &["--config", "-c", "--env", "--variable", "-v"];
+    let mut masked = Vec::new();
+    let mut hide = false;
+    for word in words {
+        let named = WITH_VALUES.iter().find(|flag| word.starts_with(&format!("{flag}=")));
+        if hide || named.is_some() {
+            let from = named.map_or(0, |flag| flag.len() + 1);
+            let end = word[from..].find('=').map_or(word.len(), |at| from + at);
+            let rest = if end < word.len() { "=…" } else { "" };
+            masked.push(format!("{}{rest}", &word[..end]));
+        } else {
+            masked.push(word.clone());
+        }
+        hide = WITH_VALUES.contains(&word.as_str());
+    }
+    masked
+}

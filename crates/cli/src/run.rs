@@ -1,0 +1,177 @@
+//! `testudo run` and `testudo recover`.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context;
+use jiff::Timestamp;
+use testudo_core::{
+    frame::PackId,
+    plan::Identity,
+    run::{Status, StopHow},
+};
+use testudo_engine::{Control, Drive, Given, Job, drive};
+use testudo_local::LocalRunner;
+use testudo_store::{Folder, Meta, State};
+use tokio::sync::mpsc;
+
+use crate::{
+    args::{self, RecoverArgs, RunArgs, View},
+    catalog::{self, Files},
+    control, environment, exit, lint,
+    planning::{Planner, millis},
+    reporter::{self, Ending},
+    signals,
+};
+
+/// The pack that stands in for repositories.
+const CONTENT: &str = "content";
+
+/// Plans and runs a workflow.
+pub(crate) fn run(args: &RunArgs) -> anyhow::Result<u8> {
+    let pause = millis("--pause-timeout", &args.pause_timeout)?;
+    let planner = Arc::new(Planner::new(&args.inputs, Some(pause))?);
+    if lint::report_errors(&planner.read.sources, &planner.read.findings) {
+        return Ok(exit::USAGE);
+    }
+    let document = planner.read.workflow(args.inputs.workflow.as_deref())?;
+    let state = environment::state()?;
+    let id = uuid::Uuid::now_v7().simple().to_string();
+    // A dry plan first: a mistake takes no number.
+    let probe = Identity { id: id.clone(), name: document.name.to_string(), ..Identity::default() };
+    let config = args::map(&args.inputs.config);
+    if let Err(problems) = planner.plan(document, probe, &config, true) {
+        lint::report_errors(&planner.read.sources, &problems);
+        return Ok(exit::USAGE);
+    }
+    let number = state.next_number(&document.name)?;
+    let name = args.name.clone().unwrap_or_else(|| format!("{}-{number}", document.name));
+    let tags = args::map(&args.inputs.tag);
+    let identity = Identity { id: id.clone(), name: name.clone(), number, tags, parents: Vec::new() };
+    let planned = match planner.plan(document, identity, &config, true) {
+        Ok(planned) => planned,
+        Err(problems) => {
+            lint::report_errors(&planner.read.sources, &problems);
+            return Ok(exit::USAGE);
+        }
+    };
+    lint::report(&planner.read.sources, &planned.findings);
+    let artifacts = std::path::absolute(&args.artifacts)?;
+    std::fs::create_dir_all(&artifacts)
+        .with_context(|| format!("artifacts cannot be kept in {}", artifacts.display()))?;
+    probe_writable(&artifacts)?;
+    let content = args.inputs.content.as_deref();
+    let given = Given {
+        env: environment::passed_on(&args.env)?,
+        content: content.map(|_| PackId(CONTENT.to_owned())),
+        ..planned.given
+    };
+    let command = catalog::command_line();
+    let meta = Meta {
+        id: id.clone(),
+        name: name.clone(),
+        workflow: document.name.to_string(),
+        number,
+        created: Timestamp::now(),
+        artifacts: artifacts.join(&name),
+        command: command.clone(),
+        parent: None,
+    };
+    let folder = Folder::create(&state.folder(&id), meta, planned.plan)?;
+    seal(&folder, &given)?;
+    if let Some(content) = content {
+        let aside = folder.path().join("packs").join(CONTENT);
+        crate::content::pack(content, &aside).with_context(|| format!("packing {}", content.display()))?;
+    }
+    let files = Files { planner, state: state.clone(), artifacts, given: given.clone(), command };
+    carry(&state, folder, files, &args.view, Duration::from_secs(args.orphan_timeout))
+}
+
+/// Carries on a run whose testudo died.
+pub(crate) fn recover(args: &RecoverArgs) -> anyhow::Result<u8> {
+    let state = environment::state()?;
+    let folder = state.find(args.execution.as_deref())?;
+    if let Some((status, _)) = folder.execution()?.ended() {
+        anstream::eprintln!("{} has ended: {status}", folder.meta.name);
+        return Ok(if status == Status::Passed { exit::PASSED } else { exit::FAILED });
+    }
+    let given = unseal(&folder)?;
+    let inputs = recorded_inputs(&folder)?;
+    let planner = Arc::new(Planner::new(&inputs, None)?);
+    let artifacts = folder.meta.artifacts.parent().map(Path::to_owned).unwrap_or_default();
+    let command = folder.meta.command.clone();
+    let files = Files { planner, state: state.clone(), artifacts, given, command };
+    carry(&state, folder, files, &args.view, Duration::from_secs(600))
+}
+
+/// Values that must not stand in plan or log.
+pub(crate) fn seal(folder: &Folder, given: &Given) -> anyhow::Result<()> {
+    Ok(folder.seal(&serde_json::to_vec(given)?)?)
+}
+
+/// What was sealed.
+pub(crate) fn unseal(folder: &Folder) -> anyhow::Result<Given> {
+    Ok(match folder.unseal()? {
+        Some(bytes) => serde_json::from_slice(&bytes)?,
+        None => Given::default(),
+    })
+}
+
+/// The inputs that a run was started with, from beside its plan: the executions that it starts are planned from the
+/// same files.
+fn recorded_inputs(folder: &Folder) -> anyhow::Result<args::Inputs> {
+    let text = std::fs::read_to_string(folder.path().join("inputs")).unwrap_or_default();
+    let files: Vec<PathBuf> = serde_json::from_str(&text).unwrap_or_default();
+    Ok(args::Inputs::of_files(files))
+}
+
+/// Fails early, and says where, rather than at the first artifact.
+fn probe_writable(folder: &Path) -> anyhow::Result<()> {
+    let probe = folder.join(format!(".testudo-{}", std::process::id()));
+    std::fs::write(&probe, b"")
+        .with_context(|| format!("artifacts cannot be kept in {}", folder.display()))?;
+    std::fs::remove_file(&probe).with_context(|| format!("artifacts cannot be kept in {}", folder.display()))
+}
+
+fn carry(state: &State, folder: Folder, files: Files, view: &View, orphan_limit: Duration) -> anyhow::Result<u8> {
+    folder.lock()?;
+    let folder = Arc::new(folder);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let given = files.given.clone();
+    runtime.block_on(async {
+        let audience = reporter::audience(view, folder.clone());
+        let runner = Arc::new(LocalRunner::new(state.executions(), orphan_limit));
+        let (sender, controls) = mpsc::channel(16);
+        let signals = signals::listen(sender.clone(), audience.clone())?;
+        let door = control::open(folder.path(), sender)?;
+        let job = Job { plan: folder.plan.clone(), journal: folder.clone(), blobs: folder.clone(), given };
+        let drive_it = Drive { runner, catalog: Arc::new(files), audience: audience.clone() };
+        let ended = drive(drive_it, job, controls).await;
+        drop((signals, door));
+        let interrupted = audience.interrupted();
+        match ended {
+            Ok(status) => {
+                audience.end(Ending::Over(status))?;
+                Ok(match status {
+                    _ if interrupted => exit::INTERRUPTED,
+                    Status::Passed => exit::PASSED,
+                    _ => exit::FAILED,
+                })
+            }
+            Err(error) => {
+                audience.end(Ending::Lost)?;
+                Err(anyhow::Error::new(error)
+                    .context(format!("the run goes on without this testudo; `testudo recover {}` fetches it back", folder.meta.name)))
+            }
+        }
+    })
+}
+
+/// What Ctrl-C asks for: first in order, then at once.
+pub(crate) fn interrupt(count: u32) -> Control {
+    let how = if count <= 1 { StopHow::Cancel } else { StopHow::Kill };
+    Control::Stop(how, "interrupted by the user".to_owned())
+}
