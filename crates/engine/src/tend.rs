@@ -7,14 +7,13 @@ use std::{
 };
 
 use futures::StreamExt;
-use jiff::Timestamp;
 use testudo_core::{
     frame::{Answered, Ask, Down, Hello, MAX_READ, PROTOCOL, Source, Up},
     run::{Event, Keep, ReapHow, Report, UnitKey, UnitWant, WordId},
 };
 use tokio::sync::{mpsc, watch};
 
-use crate::{Audience, Blobs, Frames, Given, Link, LinkError, News, Reap, Runner, RunnerError, Sighting, UnitSpec};
+use crate::{Audience, Blobs, Clock, Frames, Given, Link, LinkError, News, Reap, Runner, RunnerError, Sighting, UnitSpec};
 
 /// What all units of an execution share.
 pub(crate) struct Shared {
@@ -23,6 +22,7 @@ pub(crate) struct Shared {
     pub(crate) blobs: Arc<dyn Blobs>,
     pub(crate) audience: Arc<dyn Audience>,
     pub(crate) given: Given,
+    pub(crate) clock: Clock,
     pub(crate) inbox: mpsc::Sender<Event>,
 }
 
@@ -37,7 +37,7 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// Why a session ended.
 enum Ended {
     /// The unit is to be reaped.
-    Reap(Reap),
+    Reap,
     /// The connection is of no more use; another may be.
     Broken,
     /// The unit is not the one that was met.
@@ -90,7 +90,7 @@ pub(crate) async fn tend(shared: Arc<Shared>, key: UnitKey, mut wants: watch::Re
         };
         match ended {
             Ended::Over => return,
-            Ended::Reap(_) => {}
+            Ended::Reap => {}
             Ended::Stranger => {
                 let reason = "another agent answers in its place".to_owned();
                 if !lost(&shared, &key, reason, &mut wants).await {
@@ -125,6 +125,7 @@ async fn gone(sightings: &mut futures::stream::BoxStream<'static, Sighting>) -> 
 
 async fn wait(pause: &mut Duration, wants: &mut watch::Receiver<Arc<UnitWant>>) {
     tokio::select! {
+        biased;
         () = tokio::time::sleep(*pause) => {}
         _ = wants.changed() => {}
     }
@@ -138,7 +139,7 @@ async fn lost(
     reason: String,
     wants: &mut watch::Receiver<Arc<UnitWant>>,
 ) -> bool {
-    let event = Event::Lost { unit: key.clone(), at: Timestamp::now(), reason };
+    let event = Event::Lost { unit: key.clone(), at: shared.clock.now(), reason };
     if shared.inbox.send(event).await.is_err() {
         return false;
     }
@@ -167,7 +168,7 @@ async fn reap(
         let _ = shared.blobs.publish_output(&spec.key, &name).await;
     }
     if shared.runner.reap(spec, how).await.is_ok() {
-        let event = Event::Reaped { unit: spec.key.clone(), at: Timestamp::now() };
+        let event = Event::Reaped { unit: spec.key.clone(), at: shared.clock.now() };
         let _ = shared.inbox.send(event).await;
         return true;
     }
@@ -246,9 +247,11 @@ impl<'a> Session<'a> {
                     let want = wants.borrow().clone();
                     self.follow(&want).await?;
                 }
-                return Ok(Ended::Reap(if how == ReapHow::Now { Reap::Now } else { Reap::Gently }));
+                return Ok(Ended::Reap);
             }
             tokio::select! {
+                biased;
+                _ = beat.tick() => self.link.say(&Down::Heartbeat).await?,
                 changed = wants.changed() => {
                     if changed.is_err() {
                         return Ok(Ended::Over);
@@ -262,7 +265,6 @@ impl<'a> Session<'a> {
                         return Ok(Ended::Over);
                     }
                 }
-                _ = beat.tick() => self.link.say(&Down::Heartbeat).await?,
             }
         }
     }
@@ -274,15 +276,14 @@ impl<'a> Session<'a> {
                 unit: self.key.clone(),
                 life: hello.life.clone(),
                 address: self.address.clone(),
-                at: Timestamp::now(),
+                at: self.shared.clock.now(),
             };
             if self.shared.inbox.send(met).await.is_err() {
                 return Some(Ended::Over);
             }
             while wants.borrow_and_update().life.is_none() {
-                let reap = wants.borrow().reap;
-                if let Some(how) = reap {
-                    return Some(Ended::Reap(if how == ReapHow::Now { Reap::Now } else { Reap::Gently }));
+                if wants.borrow().reap.is_some() {
+                    return Some(Ended::Reap);
                 }
                 if wants.changed().await.is_err() {
                     return Some(Ended::Over);
