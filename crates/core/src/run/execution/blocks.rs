@@ -62,6 +62,10 @@ impl Execution {
             }],
         };
         let (parallelism, fail_fast, logs) = limits;
+        let carrier = known.carrier.as_ref().and_then(|(unit, step, attempt, _)| {
+            self.blocks.get(&(unit.clone(), *step, *attempt))
+        });
+        let always = plan.steps[*step].is_always() || carrier.is_some_and(|block| block.always);
         Some(Block {
             kind,
             instances,
@@ -73,7 +77,8 @@ impl Execution {
             stop_told: Vec::new(),
             stop_heard: 0,
             done: false,
-            stopping: false,
+            stopping: self.stop.is_some() && !always && kind != BlockKind::Services,
+            always,
             stopper: None,
             opened: BTreeMap::new(),
         })
