@@ -11,7 +11,10 @@ use testudo_core::{
     frame::{Answered, Ask, Down, Hello, MAX_READ, PROTOCOL, Source, Up},
     run::{Event, Keep, ReapHow, Report, UnitKey, UnitWant, WordId},
 };
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 
 use crate::{Audience, Blobs, Clock, Frames, Given, Link, LinkError, News, Reap, Runner, RunnerError, Sighting, UnitSpec};
 
@@ -234,12 +237,13 @@ impl<'a> Session<'a> {
             return Ok(ended);
         }
         let want = wants.borrow_and_update().clone();
-        self.link.say(&Down::Welcome { seq: want.seq }).await?;
+        self.say(&Down::Welcome { seq: want.seq }).await?;
         let kept = self.shared.blobs.output_length(self.key).await.map_err(broken)?;
         self.read_output(kept).await?;
         self.follow(&want).await?;
         let mut beat = tokio::time::interval(HEARTBEAT);
         beat.reset();
+        let mut patience = Instant::now() + SILENCE;
         loop {
             let reap = wants.borrow().reap;
             if let Some(how) = reap {
@@ -251,7 +255,7 @@ impl<'a> Session<'a> {
             }
             tokio::select! {
                 biased;
-                _ = beat.tick() => self.link.say(&Down::Heartbeat).await?,
+                _ = beat.tick() => self.say(&Down::Heartbeat).await?,
                 changed = wants.changed() => {
                     if changed.is_err() {
                         return Ok(Ended::Over);
@@ -259,14 +263,20 @@ impl<'a> Session<'a> {
                     let want = wants.borrow_and_update().clone();
                     self.follow(&want).await?;
                 }
-                heard = tokio::time::timeout(SILENCE, self.link.next::<Up>()) => {
+                heard = tokio::time::timeout_at(patience, self.link.next::<Up>()) => {
                     let heard = heard.map_err(|_| silent())??;
+                    patience = Instant::now() + SILENCE;
                     if !self.hear(heard, &hello.life, wants).await? {
                         return Ok(Ended::Over);
                     }
                 }
             }
         }
+    }
+
+    /// Says something, to somebody who may have stopped listening.
+    async fn say(&mut self, down: &Down) -> Result<(), LinkError> {
+        tokio::time::timeout(SILENCE, self.link.say(down)).await.map_err(|_| silent())?
     }
 
     /// Has the life written down before anything is asked of it.
@@ -298,7 +308,7 @@ impl<'a> Session<'a> {
         for (id, word) in &want.words {
             if self.sent.insert(id.clone()) {
                 let word = self.shared.given.complete(word.clone(), self.address.clone());
-                self.link.say(&Down::Word { id: id.clone(), word }).await?;
+                self.say(&Down::Word { id: id.clone(), word }).await?;
             }
         }
         for keep in &want.keep {
@@ -334,7 +344,7 @@ impl<'a> Session<'a> {
         let Some(reading) = self.reads.get(&read) else { return Ok(()) };
         if reading.at < reading.end {
             let ask = Ask::Read { read, source: reading.source.clone(), from: reading.at, length: MAX_READ };
-            return self.link.say(&Down::Ask(ask)).await;
+            return self.say(&Down::Ask(ask)).await;
         }
         if let Source::Pack(pack) = &reading.source {
             let kept = self.shared.blobs.finish_pack(pack, &reading.digest, reading.artifacts.as_deref()).await;
@@ -491,12 +501,12 @@ impl<'a> Session<'a> {
         };
         let answered = match found {
             Ok(bytes) => {
-                self.link.send(read, &bytes).await?;
+                tokio::time::timeout(SILENCE, self.link.send(read, &bytes)).await.map_err(|_| silent())??;
                 Answered { read, end: bytes.len() < length, error: None }
             }
             Err(error) => Answered { read, end: true, error: Some(error) },
         };
-        self.link.say(&Down::Answered(answered)).await
+        self.say(&Down::Answered(answered)).await
     }
 }
 
