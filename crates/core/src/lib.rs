@@ -24,4 +24,5 @@ pub mod resolve;
 pub mod run;
 pub mod source;
 pub mod split;
+pub mod summary;
 pub mod workflow;
