@@ -38,10 +38,11 @@ pub(crate) fn open(folder: &Path, controls: mpsc::Sender<Control>) -> anyhow::Re
                 "resume" => Some(Control::Resume),
                 _ => None,
             };
-            let answer = match (read, control) {
-                (Ok(Ok(_)), Some(control)) if controls.send(control).await.is_ok() => "ok\n",
-                _ => "what?\n",
+            let obeyed = match control {
+                Some(control) if matches!(read, Ok(Ok(_))) => controls.send(control).await.is_ok(),
+                _ => false,
             };
+            let answer = if obeyed { "ok\n" } else { "what?\n" };
             let _ = writer.write_all(answer.as_bytes()).await;
         }
     });
