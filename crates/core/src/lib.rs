@@ -8,6 +8,7 @@
 //! - `workflow`: what an author may write: the one table of fields, and the documents decoded by it.
 //! - `resolve`: templates and config poured in.
 //! - `split`: `matrix`, `shards` and counts into instances.
+//! - `lint`: what a well-formed document says that it should not.
 //! - `plan`: everything decidable, decided.
 //! - `run`: events and what they amount to.
 //! - `summary`: folds for people.
@@ -16,6 +17,7 @@
 pub mod duration;
 pub mod expr;
 pub mod glob;
+pub mod lint;
 pub mod resolve;
 pub mod source;
 pub mod split;

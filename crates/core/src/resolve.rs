@@ -16,6 +16,8 @@ mod identity;
 mod include;
 mod merge;
 mod pipeline;
+#[cfg(test)]
+mod tests;
 mod tidy;
 
 pub use apply::{Pass, apply};

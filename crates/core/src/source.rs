@@ -7,7 +7,9 @@
 mod compose;
 mod decode;
 mod diagnostic;
+mod entries;
 mod inside;
+mod marks;
 mod mistakes;
 mod node;
 mod path;

@@ -9,12 +9,15 @@ mod load;
 mod near;
 mod shape;
 pub mod table;
+#[cfg(test)]
+mod tests;
 mod text;
 mod visit;
 
 pub use document::{Document, DocumentKind, Documents};
 pub use ids::{StepId, each_step, is_step_id, step_ids};
+
 pub use load::{Layer, Reading, load, prune};
 pub use near::nearest;
 pub use text::FUNCTIONS;
-pub use visit::{Text, TextKind, each_field, each_text};
+pub use visit::{Text, TextKind, each_field, each_object, each_text};

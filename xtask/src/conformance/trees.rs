@@ -13,7 +13,7 @@ pub(crate) fn same(wanted: &Node, got: &Node) -> bool {
         }
         // A computed list that came out empty stays an expression here, so that it is not taken for a written one.
         (Kind::List(a), Kind::Str(b)) => a.is_empty() && &**b == "[]",
-        (Kind::Int(a), Kind::Float(b)) | (Kind::Float(b), Kind::Int(a)) => *a as f64 == *b,
+        (Kind::Int(a), Kind::Float(b)) | (Kind::Float(b), Kind::Int(a)) => (*a as f64).total_cmp(b).is_eq(),
         (a, b) => a == b,
     }
 }
@@ -56,7 +56,9 @@ pub(crate) fn without_zeros(node: &mut Node) {
                         _ => false,
                     }
             });
-            map.iter_mut().for_each(|(_, value)| without_zeros(value));
+            for (_, value) in map {
+                without_zeros(value);
+            }
         }
         Kind::List(items) => items.iter_mut().for_each(without_zeros),
         _ => {}

@@ -28,20 +28,19 @@ impl Type {
         match self {
             Self::Text => Ok(text.into()),
             Self::Boolean => Ok(Value::Bool(!matches!(text, "" | "false" | "0" | "off"))),
-            Self::Integer => match text.parse::<i64>() {
-                Ok(value) => Ok(Value::Int(value)),
-                Err(_) => {
-                    let value = decimal(text, "int", "an integer")?.trunc();
-                    if value.abs() >= 9.223_372_036_854_775_8e18 {
-                        return Err(format!("{text:?} does not fit 64 bits"));
-                    }
-                    Ok(Value::Int(value as i64))
+            // What is a whole number stays exact.
+            Self::Integer | Self::Number if text.parse::<i64>().is_ok() => {
+                text.parse().map(Value::Int).map_err(|error| error.to_string())
+            }
+            Self::Integer => {
+                let value = decimal(text, "int", "an integer")?.trunc();
+                // The first power of two that does not fit, and a float to the bit.
+                if value.abs() >= 2_f64.powi(63) {
+                    return Err(format!("{text:?} does not fit 64 bits"));
                 }
-            },
-            Self::Number => match text.parse::<i64>() {
-                Ok(value) => Ok(Value::Int(value)),
-                Err(_) => Ok(Value::Float(decimal(text, "float", "a number")?)),
-            },
+                Ok(Value::Int(value as i64))
+            }
+            Self::Number => Ok(Value::Float(decimal(text, "float", "a number")?)),
         }
     }
 

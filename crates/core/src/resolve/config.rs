@@ -7,7 +7,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use crate::expr::{Expr, ExprError, Scope, Value, compile_template};
-use crate::source::{Diagnostic, Node, Severity};
+use crate::source::{Diagnostic, Node};
 use crate::workflow::nearest;
 
 use super::cast::Type;
@@ -15,6 +15,8 @@ use super::check::check_value;
 
 /// The function that stands in a resolved document for a value that is kept beside it.
 pub const SENSITIVE: &str = "sensitive";
+
+const CIRCULAR: &str = "default refers to itself";
 
 /// Config values that a run was given, as text.
 #[derive(Clone, Debug, Default)]
@@ -115,8 +117,11 @@ impl<'c> Config<'c> {
             let span = schema.get("default").map_or(name.span, |node| node.span);
             for which in [Which::Default, Which::Effective] {
                 if let Err(error) = self.cast(name, which) {
-                    let message = match self.state.borrow_mut().cycle.take() {
-                        Some((at, cycle)) => format!("config.{at}: default refers to itself ({cycle})"),
+                    let cycle = self.state.borrow_mut().cycle.take();
+                    let message = match cycle {
+                        Some((at, cycle)) => format!("config.{at}: {CIRCULAR} ({cycle})"),
+                        // The others of the circle, and whoever needs them.
+                        None if error.message.contains(CIRCULAR) && !found.is_empty() => break,
                         None => format!("config.{}: {}", name.text, error.message),
                     };
                     found.push(
@@ -177,7 +182,7 @@ impl<'c> Config<'c> {
             let mut cycle: Vec<String> = state.visiting[start..].iter().map(|name| format!("config.{name}")).collect();
             cycle.push(format!("config.{name}"));
             let cycle = cycle.join(" → ");
-            let message = format!("default refers to itself ({cycle})");
+            let message = format!("{CIRCULAR} ({cycle})");
             state.cycle = Some((name.to_owned(), cycle));
             return Err(ExprError::new(message));
         }
@@ -267,18 +272,31 @@ impl Scope for Config<'_> {
     }
 }
 
-/// Hints on given names that resemble declared ones.
-pub(super) fn mistyped(given: &Given, schema: Option<&Node>) -> Vec<Diagnostic> {
+/// What is odd about given values, and yet no error: names that resemble declared ones, words that are no booleans,
+/// secrets too short to be masked.
+pub(super) fn doubtful(given: &Given, schema: Option<&Node>) -> Vec<Diagnostic> {
     let declared: Vec<&str> = schema.map_or(&[][..], Node::entries).iter().map(|(name, _)| &*name.text).collect();
-    if !given.by_person {
-        return Vec::new();
+    let mut found = Vec::new();
+    for (name, text) in &given.values {
+        let path = format!("config.{name}");
+        let Some(parameter) = schema.and_then(|schema| schema.get(name)) else {
+            let near =
+                nearest(name, declared.iter().copied()).filter(|_| given.by_person && !declared.contains(&&**name));
+            found.extend(near.map(|near| {
+                let message = format!("config.{name} is given but not declared");
+                Diagnostic::hint("undeclared-config", message).path(path).help(format!("did you mean `{near}`?"))
+            }));
+            continue;
+        };
+        if Type::of(Some(parameter)) == Type::Boolean && !matches!(&**text, "true" | "false") {
+            let value = Type::Boolean.cast(text).is_ok_and(|value| value.bool_form());
+            let message = format!("config.{name}: {text:?} means {value}");
+            found.push(Diagnostic::warning("boolean-word", message).path(path.clone()));
+        }
+        if parameter.get_bool("sensitive") == Some(true) && text.len() < 3 {
+            let message = format!("config.{name}: a value of fewer than 3 bytes cannot be masked in logs");
+            found.push(Diagnostic::warning("short-secret", message).path(path));
+        }
     }
-    let undeclared = given.values.keys().filter(|name| !declared.contains(&&***name));
-    undeclared
-        .filter_map(|name| {
-            let near = nearest(name, declared.iter().copied())?;
-            let message = format!("config.{name} is given but not declared");
-            Some(Diagnostic::new(Severity::Hint, "undeclared-config", message).help(format!("did you mean `{near}`?")))
-        })
-        .collect()
+    found
 }

@@ -56,10 +56,9 @@ impl Include<'_> {
     /// A workflow, or a block that is one in miniature.
     fn whole(&mut self, spec: &mut Node, kind: Whole) {
         for low in self.used(spec).into_iter().rev() {
-            let high = std::mem::take(spec);
             *spec = match kind {
-                Whole::Workflow => merge::workflow(&low, high),
-                Whole::Parallel => merge::spec(&low, high),
+                Whole::Workflow => merge::workflow(&low, spec),
+                Whole::Parallel => merge::spec(&low, spec),
             };
         }
         self.services(spec);
@@ -117,7 +116,8 @@ impl Include<'_> {
         if empty {
             return;
         }
-        let needed = ["container", "content", "services"].iter().any(|name| isolated.get(name).is_some());
+        let needed = ["container", "content"].iter().any(|name| isolated.get(name).is_some())
+            || !isolated.get_entries("services").is_empty();
         let mut first =
             if needed { vec![isolated] } else { [isolated.get_items("setup"), isolated.get_items("steps")].concat() };
         first.extend_from_slice(step.get_items("steps"));
@@ -169,13 +169,12 @@ impl Include<'_> {
                     break;
                 }
             }
-            for (name, rule) in
-                [("pod", merge::pod as fn(Node, Node) -> Node), ("content", merge::content), ("pvcs", merge::map)]
+            for (name, rule) in [("pod", merge::pod as merge::Rule), ("content", merge::content), ("pvcs", merge::map)]
             {
                 merge::field(&low, service, name, rule);
             }
             if let Some(container) = low.get("container") {
-                *service = merge::container(container.clone(), std::mem::take(service));
+                *service = merge::container(container, service);
             }
         }
     }
@@ -197,10 +196,7 @@ impl Include<'_> {
     /// A copy of a template with its own parameters put in.
     fn instantiate(&mut self, reference: &Node) -> Option<Node> {
         let name = reference.get("name").and_then(Node::scalar_text).unwrap_or_default();
-        let internal = name.replace('/', "--");
-        let Some(template) =
-            (self.library.find)(&internal).or_else(|| (self.library.find)(&internal.replace("--", "/")))
-        else {
+        let Some(template) = find_either(self.library.find, &name) else {
             self.fail(
                 "unknown-template",
                 format!("template \"{name}\" not found"),
@@ -242,11 +238,9 @@ impl Include<'_> {
 
 /// Steps, content, services and container of a template go under those of a step.
 fn under_step(low: &Node, step: &mut Node, with_system: bool) {
-    for (name, rule) in [
-        ("content", merge::content as fn(Node, Node) -> Node),
-        ("services", merge::map),
-        ("container", merge::container),
-    ] {
+    for (name, rule) in
+        [("content", merge::content as merge::Rule), ("services", merge::map), ("container", merge::container)]
+    {
         merge::field(low, step, name, rule);
     }
     if ["setup", "steps", "after"].iter().any(|name| !low.get_items(name).is_empty()) {
@@ -272,6 +266,12 @@ fn nested_inclusions(template: &Node) -> Vec<Diagnostic> {
         }
     });
     found
+}
+
+/// A template by the internal form of its name, else by the display form.
+pub(super) fn find_either<'f>(find: &dyn Fn(&str) -> Option<&'f Node>, name: &str) -> Option<&'f Node> {
+    let internal = name.replace('/', "--");
+    find(&internal).or_else(|| find(&internal.replace("--", "/")))
 }
 
 /// The names of all templates a document asks for, with the reference that does.

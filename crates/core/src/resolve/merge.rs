@@ -4,56 +4,66 @@
 
 use crate::source::{Kind, Node};
 
-/// A rule for two values that are both present.
-type Rule = fn(Node, Node) -> Node;
+/// A rule for two values that are both present: the lower, then the higher.
+pub(super) type Rule = fn(&Node, &Node) -> Node;
 
 /// Puts one field of `low` under the same field of `high`.
 pub(super) fn field(low: &Node, high: &mut Node, name: &str, rule: Rule) {
     let Some(below) = low.get(name) else { return };
     let merged = match high.get(name) {
-        Some(above) => rule(below.clone(), above.clone()),
+        Some(above) => rule(below, above),
         None => below.clone(),
     };
     high.set(name, merged);
 }
 
-fn fields(low: &Node, high: Node, rules: &[(&[&str], Rule)]) -> Node {
-    let mut high = high;
+/// The named fields by their rules; others stay as they are above.
+fn fields(low: &Node, high: &Node, rules: &[(&[&str], Rule)]) -> Node {
+    let mut merged = high.clone();
     for (names, rule) in rules {
         for name in *names {
-            field(low, &mut high, name, *rule);
+            field(low, &mut merged, name, *rule);
         }
     }
-    high
+    merged
+}
+
+/// The named fields by their rules, the rest as scalars.
+fn by_name(low: &Node, high: &Node, special: &[(&[&str], Rule)]) -> Node {
+    let mut merged = high.clone();
+    for (key, _) in low.entries() {
+        let rule =
+            special.iter().find(|(names, _)| names.contains(&&*key.text)).map_or(scalar as Rule, |(_, rule)| *rule);
+        field(low, &mut merged, &key.text, rule);
+    }
+    merged
 }
 
 /// High if set; an empty text is not.
-fn scalar(low: Node, high: Node) -> Node {
-    if high.as_str() == Some("") { low } else { high }
+fn scalar(low: &Node, high: &Node) -> Node {
+    if high.as_str() == Some("") { low.clone() } else { high.clone() }
 }
 
-fn whole(_: Node, high: Node) -> Node {
-    high
+fn whole(_: &Node, high: &Node) -> Node {
+    high.clone()
 }
 
 /// Low's items, then high's.
-pub(super) fn list(low: Node, high: Node) -> Node {
-    match (low.kind, high.kind) {
-        (Kind::List(mut items), Kind::List(more)) => {
-            items.extend(more);
-            Node::new(high.span, Kind::List(items))
-        }
-        (_, kind) => Node::new(high.span, kind),
+pub(super) fn list(low: &Node, high: &Node) -> Node {
+    match (&low.kind, &high.kind) {
+        (Kind::List(below), Kind::List(above)) => high.with(Kind::List([&below[..], &above[..]].concat())),
+        _ => high.clone(),
     }
 }
 
-fn list_high_first(low: Node, high: Node) -> Node {
+fn list_high_first(low: &Node, high: &Node) -> Node {
     list(high, low)
 }
 
-fn set(low: Node, high: Node) -> Node {
+/// A list without repeats.
+fn set(low: &Node, high: &Node) -> Node {
     let mut united: Vec<Node> = Vec::new();
-    for item in list(low, high.clone()).items() {
+    for item in list(low, high).items() {
         if !united.contains(item) {
             united.push(item.clone());
         }
@@ -62,30 +72,25 @@ fn set(low: Node, high: Node) -> Node {
 }
 
 /// All keys; high's value where both have one.
-pub(super) fn map(low: Node, high: Node) -> Node {
+pub(super) fn map(low: &Node, high: &Node) -> Node {
     each(low, high, whole)
 }
 
-fn each(low: Node, high: Node, rule: Rule) -> Node {
-    match (low.kind, high.kind) {
-        (Kind::Map(mut united), Kind::Map(above)) => {
-            for (key, node) in above {
-                match united.iter_mut().find(|(known, _)| *known == key) {
-                    Some(entry) => {
-                        let below = std::mem::take(&mut entry.1);
-                        *entry = (key, rule(below, node));
-                    }
-                    None => united.push((key, node)),
-                }
-            }
-            Node::new(high.span, Kind::Map(united))
+/// All keys; where both have one, by a rule.
+fn each(low: &Node, high: &Node, rule: Rule) -> Node {
+    let (Kind::Map(below), Kind::Map(above)) = (&low.kind, &high.kind) else { return high.clone() };
+    let mut united = below.clone();
+    for (key, node) in above {
+        match united.iter_mut().find(|(known, _)| known == key) {
+            Some(entry) => *entry = (key.clone(), rule(&entry.1, node)),
+            None => united.push((key.clone(), node.clone())),
         }
-        (_, kind) => Node::new(high.span, kind),
     }
+    high.with(Kind::Map(united))
 }
 
 /// Maps by key at every depth, lists one after the other, else high.
-fn deep(low: Node, high: Node) -> Node {
+fn deep(low: &Node, high: &Node) -> Node {
     match (&low.kind, &high.kind) {
         (Kind::Map(_), Kind::Map(_)) => each(low, high, deep),
         (Kind::List(_), Kind::List(_)) => list(low, high),
@@ -93,25 +98,25 @@ fn deep(low: Node, high: Node) -> Node {
     }
 }
 
-fn scalars(low: Node, high: Node) -> Node {
+fn scalars(low: &Node, high: &Node) -> Node {
     each(low, high, scalar)
 }
 
-fn lists(low: Node, high: Node) -> Node {
+fn lists(low: &Node, high: &Node) -> Node {
     each(low, high, list)
 }
 
-fn sets(low: Node, high: Node) -> Node {
+fn sets(low: &Node, high: &Node) -> Node {
     each(low, high, set)
 }
 
-fn maps(low: Node, high: Node) -> Node {
+fn maps(low: &Node, high: &Node) -> Node {
     each(low, high, map)
 }
 
 /// Of variables with one name the last is kept, at its place.
-fn env(low: Node, high: Node) -> Node {
-    let all = list(low, high.clone());
+fn env(low: &Node, high: &Node) -> Node {
+    let all = list(low, high);
     let items = all.items();
     let name = |node: &Node| node.get("name").and_then(Node::scalar_text);
     let kept = items.iter().enumerate().filter(|(index, item)| {
@@ -122,23 +127,23 @@ fn env(low: Node, high: Node) -> Node {
 }
 
 /// Container settings, also where they stand among others, as on a service.
-pub(super) fn container(low: Node, high: Node) -> Node {
+pub(super) fn container(low: &Node, high: &Node) -> Node {
     let filled = |node: &Node, name: &str| node.get(name).is_some_and(|node| !is_empty(node));
-    let mut merged = high;
+    let mut merged = high.clone();
     // A command belongs to its image, arguments to their command.
     if !filled(&merged, "image") {
-        field(&low, &mut merged, "image", scalar);
+        field(low, &mut merged, "image", scalar);
         if merged.get("command").is_none() {
-            field(&low, &mut merged, "command", whole);
+            field(low, &mut merged, "command", whole);
             if !filled(&merged, "args") {
                 merged.take("args");
-                field(&low, &mut merged, "args", whole);
+                field(low, &mut merged, "args", whole);
             }
         }
     }
     fields(
-        &low,
-        merged,
+        low,
+        &merged,
         &[
             (&["workingDir", "imagePullPolicy"], scalar),
             (&["env"], env),
@@ -159,7 +164,7 @@ fn is_empty(node: &Node) -> bool {
     }
 }
 
-fn security_context(low: Node, high: Node) -> Node {
+fn security_context(low: &Node, high: &Node) -> Node {
     let special: &[(&[&str], Rule)] = &[
         (&["capabilities"], sets),
         (&["seLinuxOptions", "windowsOptions"], scalars),
@@ -169,35 +174,16 @@ fn security_context(low: Node, high: Node) -> Node {
     by_name(low, high, special)
 }
 
-/// The named fields by their rules, the rest as scalars.
-fn by_name(low: Node, high: Node, special: &[(&[&str], Rule)]) -> Node {
-    let mut merged = high;
-    let names: Vec<_> = low.entries().iter().map(|(key, _)| key.text.clone()).collect();
-    for name in names {
-        let rule = special.iter().find(|(names, _)| names.contains(&&*name)).map_or(scalar as Rule, |(_, rule)| *rule);
-        field(&low, &mut merged, &name, rule);
-    }
-    merged
+pub(super) fn content(low: &Node, high: &Node) -> Node {
+    fields(low, high, &[(&["files", "tarball"], list), (&["git"], whole)])
 }
 
-pub(super) fn content(low: Node, high: Node) -> Node {
-    fields(&low, high, &[(&["files", "tarball"], list), (&["git"], whole)])
-}
-
-pub(super) fn pod(low: Node, high: Node) -> Node {
+pub(super) fn pod(low: &Node, high: &Node) -> Node {
+    const LISTS: &[&str] =
+        &["volumes", "imagePullSecrets", "tolerations", "hostAliases", "topologySpreadConstraints", "schedulingGates"];
     let special: &[(&[&str], Rule)] = &[
         (&["labels", "annotations", "nodeSelector"], map),
-        (
-            &[
-                "volumes",
-                "imagePullSecrets",
-                "tolerations",
-                "hostAliases",
-                "topologySpreadConstraints",
-                "schedulingGates",
-            ],
-            list,
-        ),
+        (LISTS, list),
         (&["resourceClaims"], list_high_first),
         (&["securityContext"], security_context),
         (&["affinity"], deep),
@@ -206,17 +192,17 @@ pub(super) fn pod(low: Node, high: Node) -> Node {
     by_name(low, high, special)
 }
 
-pub(super) fn job(low: Node, high: Node) -> Node {
-    fields(&low, high, &[(&["labels", "annotations"], map), (&["namespace", "activeDeadlineSeconds"], scalar)])
+fn job(low: &Node, high: &Node) -> Node {
+    fields(low, high, &[(&["labels", "annotations"], map), (&["namespace", "activeDeadlineSeconds"], scalar)])
 }
 
-fn execution(low: Node, high: Node) -> Node {
-    fields(&low, high, &[(&["tags"], map), (&["target", "silent"], scalar)])
+fn execution(low: &Node, high: &Node) -> Node {
+    fields(low, high, &[(&["tags"], map), (&["target", "silent"], scalar)])
 }
 
 /// What any inclusion of a template into a whole spec merges.
-pub(super) fn spec(low: &Node, high: Node) -> Node {
-    let mut merged = fields(
+pub(super) fn spec(low: &Node, high: &Node) -> Node {
+    fields(
         low,
         high,
         &[
@@ -227,15 +213,14 @@ pub(super) fn spec(low: &Node, high: Node) -> Node {
             (&["services", "pvcs"], map),
             (&["system", "timeouts"], scalars),
             (&["setup", "steps"], list),
+            (&["after"], list_high_first),
         ],
-    );
-    field(low, &mut merged, "after", list_high_first);
-    merged
+    )
 }
 
 /// What only a workflow itself takes besides.
-pub(super) fn workflow(low: &Node, high: Node) -> Node {
-    fields(low, spec(low, high), &[(&["events"], list), (&["execution"], execution), (&["concurrency"], whole)])
+pub(super) fn workflow(low: &Node, high: &Node) -> Node {
+    fields(low, &spec(low, high), &[(&["events"], list), (&["execution"], execution), (&["concurrency"], whole)])
 }
 
 #[cfg(test)]
@@ -247,7 +232,7 @@ mod tests {
     }
 
     fn merged(rule: Rule, low: &str, high: &str) -> String {
-        serde_json::to_string(&rule(node(low), node(high))).unwrap()
+        serde_json::to_string(&rule(&node(low), &node(high))).unwrap()
     }
 
     #[test]

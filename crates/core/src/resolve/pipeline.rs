@@ -8,9 +8,9 @@ use crate::workflow::Document;
 use crate::workflow::table;
 
 use super::apply::{Pass, apply};
-use super::config::{Config, Given, Recorded, Sensitive, Source, Vault, mistyped};
+use super::config::{Config, Given, Recorded, Sensitive, Source, Vault, doubtful};
 use super::identity::{self, Identity};
-use super::include::{self, Library, include};
+use super::include::{self, Library, find_either, include};
 
 /// Where a preparation failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,7 +107,7 @@ pub fn resolve(request: Request<'_>) -> Result<Resolved, Failure> {
     if !request.resolved_before {
         put_global_first(&mut spec, request.global);
     }
-    let mut findings = mistyped(given, spec.get("config"));
+    let mut findings = doubtful(given, spec.get("config"));
     let (mut spec, recorded) = put_config_in(&spec, given, &outer, &vault, &mut findings, request.checks_are_warnings)
         .map_err(failed(Phase::Config))?;
     if !request.resolved_before {
@@ -117,6 +117,7 @@ pub fn resolve(request: Request<'_>) -> Result<Resolved, Failure> {
             return Err(failed(Phase::Fetch)(missing));
         }
         let library = Library { find: &find, scopes: &outer, vault: &vault, strict: !request.checks_are_warnings };
+        findings.extend(several_targets(&spec, &find));
         spec = include(spec, &library).map_err(failed(Phase::Templates))?;
     }
     if let Some(identity) = request.identity {
@@ -153,14 +154,24 @@ fn missing<'f>(spec: &Node, find: &dyn Fn(&str) -> Option<&'f Node>) -> Vec<Diag
     let mut missing = Vec::new();
     for (path, reference) in include::references(spec) {
         let name = reference.get("name").and_then(Node::scalar_text).unwrap_or_default();
-        let internal = name.replace('/', "--");
-        if find(&internal).or_else(|| find(&internal.replace("--", "/"))).is_none() {
+        if find_either(find, &name).is_none() {
             let span = reference.get("name").map_or(reference.span, |node| node.span);
             let finding = Diagnostic::error("unknown-template", format!("template \"{name}\" not found"));
             missing.push(finding.at(span).path(path));
         }
     }
     missing
+}
+
+/// One target can win, and nobody can tell which of several templates was meant: whoever schedules refuses that.
+fn several_targets<'f>(spec: &Node, find: &dyn Fn(&str) -> Option<&'f Node>) -> Option<Diagnostic> {
+    let names = spec.get_items("use").iter().filter_map(|reference| reference.get("name")?.scalar_text());
+    let with_target: Vec<Arc<str>> =
+        names.filter(|name| find_either(find, name).and_then(|spec| spec.find("execution.target")).is_some()).collect();
+    (with_target.len() > 1).then(|| {
+        let message = format!("the templates {} all say where to run", with_target.join(", "));
+        Diagnostic::error("several-targets", message).path("spec.use")
+    })
 }
 
 fn put_config_in(

@@ -1,14 +1,14 @@
 //! From the parser's events to trees: several documents a file, anchors, merges, and limits on all of them.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, StrInput, StructureStyle, Tag};
 
+use super::entries::Entries;
+use super::marks::Marks;
 use super::mistakes;
 use super::scalars::kubernetes_bool;
-use super::{Diagnostic, Key, Kind, Map, Node, Path, Scalars, Span};
+use super::{Diagnostic, Key, Kind, Node, Path, Scalars, Span};
 
 /// How much a file may ask for. What is written is bounded by the size of the file; what aliases repeat is not.
 #[derive(Clone, Copy, Debug)]
@@ -126,14 +126,14 @@ impl<'t> Composer<'t> {
                 let (start, end) = span.byte_range().map_or((0, 0), |range| (range.start, range.end));
                 Ok(Some((event, Span::new(self.file, self.marks.original(start), self.marks.original(end)))))
             }
-            Some(Err(error)) => Err(self.syntax(&error)),
+            Some(Err(error)) => Err(Box::new(self.syntax(&error))),
         }
     }
 
-    fn syntax(&self, error: &ScanError) -> Stop {
+    fn syntax(&self, error: &ScanError) -> Diagnostic {
         let at = error.marker().byte_offset().unwrap_or(self.text.len());
         let at = self.marks.original(at);
-        Box::new(mistakes::explain(error, at, self.file, self.text).path(self.path.as_str()))
+        mistakes::explain(error, at, self.file, self.text).path(self.path.as_str())
     }
 
     fn same_line(&self, a: &Diagnostic, b: &Diagnostic) -> bool {
@@ -201,6 +201,7 @@ impl<'t> Composer<'t> {
 
     fn list(&mut self, style: StructureStyle, start: Span, depth: usize) -> Result<Node, Stop> {
         let mut items = Vec::new();
+        let start = self.at_dash(style, start);
         loop {
             let (event, span) = self.expect()?;
             if event == Event::SequenceEnd {
@@ -211,6 +212,17 @@ impl<'t> Composer<'t> {
             let item = self.node(event, span, depth + 1)?;
             self.path.leave(mark);
             items.push(item);
+        }
+    }
+
+    /// A list that is not indented starts for the parser behind its first `-`.
+    fn at_dash(&self, style: StructureStyle, start: Span) -> Span {
+        let before = self.text.get(..start.start as usize).unwrap_or("").trim_end_matches([' ', '\t']);
+        match before.strip_suffix('-') {
+            Some(before) if style == StructureStyle::Block && !self.text[start.start as usize..].starts_with("- ") => {
+                Span { start: before.len() as u32, ..start }
+            }
+            _ => start,
         }
     }
 
@@ -422,41 +434,6 @@ impl<'t> Composer<'t> {
     }
 }
 
-/// A text without the byte order marks in front of its documents, which the parser takes only at the very start,
-/// and the way back to places in the text as it was.
-struct Marks<'t> {
-    text: Cow<'t, str>,
-    /// Where marks were taken out, in bytes of what is left.
-    removed: Vec<usize>,
-}
-
-const MARK: char = '\u{feff}';
-
-impl<'t> Marks<'t> {
-    fn strip(text: &'t str) -> Self {
-        if !text.contains(MARK) {
-            return Self { text: Cow::Borrowed(text), removed: Vec::new() };
-        }
-        let (mut clean, mut removed) = (String::with_capacity(text.len()), Vec::new());
-        let mut fresh = true;
-        for line in text.split_inclusive('\n') {
-            let bare = line.strip_prefix(MARK).filter(|rest| fresh || rest.starts_with("---"));
-            if bare.is_some() {
-                removed.push(clean.len());
-            }
-            let line = bare.unwrap_or(line);
-            clean.push_str(line);
-            let said = line.trim();
-            fresh = said == "---" || fresh && (said.is_empty() || said.starts_with('#'));
-        }
-        Self { text: Cow::Owned(clean), removed }
-    }
-
-    fn original(&self, at: usize) -> usize {
-        at + MARK.len_utf8() * self.removed.partition_point(|removed| *removed <= at)
-    }
-}
-
 fn measure(node: &Node) -> (usize, usize) {
     let below = |(nodes, depth): (usize, usize), node: &Node| {
         let (n, d) = measure(node);
@@ -485,167 +462,5 @@ fn extent(style: StructureStyle, start: Span, end: Span, last: Option<&Node>) ->
     Span { end: end.max(start.start), ..start }
 }
 
-/// A map being read. Small ones are searched, larger ones indexed: a file may hold one map of a million keys.
-#[derive(Default)]
-struct Entries {
-    map: Map,
-    from_merge: Vec<bool>,
-    index: HashMap<Arc<str>, usize>,
-    merge_key: Option<Span>,
-}
-
-impl Entries {
-    fn position(&mut self, key: &str) -> Option<usize> {
-        if self.map.len() < 16 {
-            return self.map.iter().position(|(k, _)| &*k.text == key);
-        }
-        for at in self.index.len()..self.map.len() {
-            self.index.insert(self.map[at].0.text.clone(), at);
-        }
-        self.index.get(key).copied()
-    }
-
-    fn push(&mut self, key: Key, node: Node, merged: bool) {
-        self.map.push((key, node));
-        self.from_merge.push(merged);
-    }
-
-    /// Takes a written entry; the span of the first one if there is one already.
-    fn own(&mut self, key: Key, node: Node) -> Option<Span> {
-        match self.position(&key.text) {
-            Some(at) if self.from_merge[at] => {
-                self.from_merge[at] = false;
-                self.map[at] = (key, node);
-                None
-            }
-            Some(at) => Some(self.map[at].0.span),
-            None => {
-                self.push(key, node, false);
-                None
-            }
-        }
-    }
-
-    /// Takes an entry of a merged map; the place of the own entry that keeps it out, if one does.
-    fn merged(&mut self, key: Key, node: Node) -> Option<usize> {
-        match self.position(&key.text) {
-            Some(at) => (!self.from_merge[at]).then_some(at),
-            None => {
-                self.push(key, node, true);
-                None
-            }
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(text: &str) -> Parsed {
-        parse(0, text, Scalars::Kubernetes, Limits::default())
-    }
-
-    fn json(text: &str) -> String {
-        let parsed = read(text);
-        assert_eq!(parsed.diagnostics, []);
-        serde_json::to_string(&parsed.documents).unwrap()
-    }
-
-    fn messages(text: &str) -> Vec<String> {
-        read(text).diagnostics.into_iter().map(|found| found.message).collect()
-    }
-
-    #[test]
-    fn a_file_may_hold_several_documents_and_an_empty_one() {
-        assert_eq!(json("a: 1\n---\n---\nb: [x, 'y']\n"), r#"[{"a":1},null,{"b":["x","y"]}]"#);
-    }
-
-    #[test]
-    fn marks_and_carriage_returns_are_no_matter() {
-        assert_eq!(json("\u{feff}a: |\r\n  x\r\n  y\r\n---\r\n\u{feff}b: 2\r\n"), r#"[{"a":"x\ny\n"},{"b":2}]"#);
-        let parsed = read("a: 1\n\u{feff}---\nb: 2\n");
-        assert_eq!(parsed.documents.len(), 2);
-        assert_eq!(parsed.documents[1].get("b").unwrap().span, Span::new(0, 15, 16));
-    }
-
-    #[test]
-    fn the_next_document_is_read_after_an_error() {
-        let parsed = read("a: b: c\n---\nd: 1\n---\ne: @\n---\nf: 1\n");
-        assert_eq!(serde_json::to_string(&parsed.documents).unwrap(), r#"[{"d":1},{"f":1}]"#);
-        assert_eq!(parsed.diagnostics.len(), 2);
-    }
-
-    #[test]
-    fn anchors_are_copied_and_own_keys_win_over_merged_ones() {
-        assert_eq!(json("a: &x {k: 1, l: 2}\nb: *x\n"), r#"[{"a":{"k":1,"l":2},"b":{"k":1,"l":2}}]"#);
-        let text = "a: &x {k: 1, l: 2}\nc: {<<: *x, l: 3, m: 4}\n";
-        assert_eq!(json(text), r#"[{"a":{"k":1,"l":2},"c":{"k":1,"l":3,"m":4}}]"#);
-        let text = "a: &x {k: 1}\nb: &y {k: 2, z: 3}\nc: {<<: [*x, *y]}\n";
-        assert_eq!(json(text), r#"[{"a":{"k":1},"b":{"k":2,"z":3},"c":{"k":1,"z":3}}]"#);
-    }
-
-    #[test]
-    fn a_key_before_a_merge_wins_with_a_warning() {
-        let parsed = read("a: &x {k: 1}\nc: {k: 2, <<: *x}\n");
-        assert_eq!(serde_json::to_string(&parsed.documents).unwrap(), r#"[{"a":{"k":1},"c":{"k":2}}]"#);
-        assert_eq!(parsed.diagnostics[0].code, "kubernetes-key");
-    }
-
-    #[test]
-    fn keys_stay_text() {
-        let parsed = read("on: 1\n5: 2\nnull: 3\n");
-        assert_eq!(serde_json::to_string(&parsed.documents).unwrap(), r#"[{"on":1,"5":2,"null":3}]"#);
-        assert_eq!(parsed.diagnostics.len(), 1);
-    }
-
-    #[test]
-    fn an_alias_bomb_is_defused() {
-        let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
-        for level in 1..10 {
-            let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
-            text += &format!("a{level}: &a{level} [{aliases}]\n");
-        }
-        assert_eq!(messages(&text), ["aliases repeat more than 200000 values"]);
-    }
-
-    #[test]
-    fn a_chain_of_anchors_cannot_nest_without_end() {
-        let mut text = String::from("a0: &a0 x\n");
-        for level in 1..600 {
-            text += &format!("a{level}: &a{level} [*a{}]\n", level - 1);
-        }
-        assert_eq!(messages(&text), ["with its aliases this is nested deeper than 250 levels"]);
-    }
-
-    #[test]
-    fn an_alias_inside_its_anchor_is_refused() {
-        assert_eq!(messages("a: &x [*x]\n"), ["this alias stands inside what it is an alias of"]);
-    }
-
-    #[test]
-    fn nesting_has_a_limit() {
-        let text = format!("{}{}", "[".repeat(400), "]".repeat(400));
-        assert_eq!(messages(&text), ["nested too deeply"]);
-    }
-
-    #[test]
-    fn ten_megabytes_are_read() {
-        let line = "  - {name: abc, value: \"some text\", list: [1, 2, 3]}\n";
-        let text = format!("items:\n{}", line.repeat(10_000_000 / line.len()));
-        let parsed = read(&text);
-        assert!(parsed.diagnostics.is_empty(), "{:?}", parsed.diagnostics);
-        assert!(parsed.documents[0].get_items("items").len() > 100_000);
-        let keys: String = (0..50_000).map(|i| format!("k{i}: a\n")).collect();
-        assert_eq!(read(&keys).documents[0].entries().len(), 50_000);
-    }
-
-    #[test]
-    fn spans_end_where_values_end() {
-        let text = "a:\n  b: [1, 2]\n  c: |\n    x\n\nd: 1\n";
-        let document = &read(text).documents[0];
-        let slice = |node: &Node| &text[node.span.start as usize..node.span.end as usize];
-        assert_eq!(slice(document.find("a.b").unwrap()), "[1, 2]");
-        assert!(slice(document.find("a").unwrap()).starts_with("b: ["));
-    }
-}
+mod tests;

@@ -77,13 +77,11 @@ impl<'r> Written<'r> {
         // Line breaks and indentation that folding took out.
         loop {
             let rest = self.rest();
-            if rest.starts_with("\\\n") || rest.starts_with("\\\r") {
-                self.at += 1;
-            } else if rest.starts_with([' ', '\t', '\n', '\r']) {
-                self.at += 1;
-            } else {
+            let escaped_break = rest.starts_with("\\\n") || rest.starts_with("\\\r");
+            if !escaped_break && !rest.starts_with([' ', '\t', '\n', '\r']) {
                 break;
             }
+            self.at += 1;
             if self.written_here(c) {
                 return Some(());
             }

@@ -229,7 +229,9 @@ fn prune_shape(node: &mut Node, shape: &Shape) {
         (Shape::Map(Shape::DynamicList | Shape::Free), _) => {}
         (Shape::Map(value), Kind::Map(map)) => {
             map.retain(|(_, node)| !node.is_null());
-            map.iter_mut().for_each(|(_, node)| prune_shape(node, value));
+            for (_, node) in map {
+                prune_shape(node, value);
+            }
         }
         _ => {}
     }

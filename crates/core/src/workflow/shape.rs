@@ -77,13 +77,12 @@ impl Check<'_> {
 
     fn value(&mut self, field: &'static Field, shape: &Shape, node: &Node) {
         match (shape, &node.kind) {
-            (Shape::Free | Shape::DynamicList, _) => {}
-            (Shape::Object(object), _) => self.object(object, node),
-            (Shape::TextOr(object), Kind::Map(_)) => self.object(object, node),
-            (Shape::Text | Shape::TextOr(_), Kind::Str(text)) => self.rule(field, text, node),
-            (Shape::Bool, Kind::Bool(_)) | (Shape::IntOrText, Kind::Int(_)) | (Shape::Int64, Kind::Int(_)) => {}
+            (Shape::Free | Shape::DynamicList, _)
+            | (Shape::Bool, Kind::Bool(_))
+            | (Shape::IntOrText | Shape::Int64, Kind::Int(_)) => {}
+            (Shape::Object(object), _) | (Shape::TextOr(object), Kind::Map(_)) => self.object(object, node),
+            (Shape::Text | Shape::TextOr(_) | Shape::IntOrText, Kind::Str(text)) => self.rule(field, text, node),
             (Shape::Int32, Kind::Int(value)) => self.int32(field, *value, node),
-            (Shape::IntOrText, Kind::Str(text)) => self.rule(field, text, node),
             (Shape::List(item), Kind::List(items)) => {
                 for (index, node) in items.iter().enumerate() {
                     let mark = self.path.index(index);

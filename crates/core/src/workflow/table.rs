@@ -14,11 +14,11 @@ mod spec;
 mod step;
 
 pub use container::{CONTAINER, ENV_VAR, RUN, VALUE_SOURCE};
-pub use content::CONTENT;
+pub use content::{CONTENT, TARBALL};
 pub use operation::{ARTIFACTS, EXECUTE, EXECUTE_TEST, EXECUTE_WORKFLOW, PARALLEL, SERVICE, TARBALL_PACK, TRANSFER};
 pub use other::{EXECUTION_SPEC, TEST_TRIGGER, WEBHOOK, WEBHOOK_TEMPLATE, WORKFLOW_TRIGGER};
 pub use pod::{JOB, POD, PVC};
-pub use spec::{METADATA, PARAMETER, SPEC, TARGET, TEMPLATE_REF};
+pub use spec::{CRONJOB, METADATA, PARAMETER, SPEC, TARGET, TEMPLATE_REF};
 pub use step::STEP;
 
 /// A kind of map with known fields.
@@ -197,6 +197,13 @@ impl Field {
     const fn prose(mut self) -> Self {
         self.prose = true;
         self
+    }
+}
+
+impl PartialEq for Object {
+    /// There is one of each.
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
     }
 }
 

@@ -48,6 +48,51 @@ fn below(
     }
 }
 
+/// Calls for an object and every known object below it, in document order, an outer one before an inner one.
+pub fn each_object<'n>(
+    object: &'static Object,
+    node: &'n Node,
+    path: &mut Path,
+    visit: &mut dyn FnMut(&Path, &'static Object, &'n Node),
+) {
+    visit(path, object, node);
+    for (key, value) in node.entries() {
+        if let Some(field) = object.field(key) {
+            let mark = path.key(key);
+            objects_below(&field.shape, value, path, visit);
+            path.leave(mark);
+        }
+    }
+}
+
+fn objects_below<'n>(
+    shape: &Shape,
+    node: &'n Node,
+    path: &mut Path,
+    visit: &mut dyn FnMut(&Path, &'static Object, &'n Node),
+) {
+    match shape {
+        Shape::Object(object) | Shape::TextOr(object) if node.as_map().is_some() => {
+            each_object(object, node, path, visit);
+        }
+        Shape::List(item) => {
+            for (index, node) in node.items().iter().enumerate() {
+                let mark = path.index(index);
+                objects_below(item, node, path, visit);
+                path.leave(mark);
+            }
+        }
+        Shape::Map(value) => {
+            for (key, node) in node.entries() {
+                let mark = path.key(key);
+                objects_below(value, node, path, visit);
+                path.leave(mark);
+            }
+        }
+        _ => {}
+    }
+}
+
 /// How a text is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextKind {

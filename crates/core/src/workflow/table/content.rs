@@ -54,7 +54,7 @@ static FILE: Object = Object::new(
     "A file with given text.",
 );
 
-static TARBALL: Object = Object::new(
+pub static TARBALL: Object = Object::new(
     "a tarball",
     &[&[
         text("url", "Where to download it from.").template().required(),

@@ -62,7 +62,7 @@ pub static TEMPLATE_REF: Object = Object::new(
 static EVENT: Object =
     Object::new("an event", &[&[object("cronjob", &CRONJOB, "A schedule.")]], "What starts the workflow by itself.");
 
-static CRONJOB: Object = Object::new(
+pub static CRONJOB: Object = Object::new(
     "a schedule",
     &[&[
         text("cron", "Five fields, or `@daily` and the like, or `@every 1h`.").required(),
