@@ -1,6 +1,7 @@
 //! Runs case files against the implementation. A suite is a function from one case to what is wrong with it.
 
 mod corpus;
+mod execution;
 mod expansion;
 mod expressions;
 mod resolution;
@@ -9,6 +10,8 @@ mod trees;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, bail};
 use serde_json::Value as Json;
@@ -25,15 +28,19 @@ pub(crate) struct Case<'c> {
     pub(crate) file: &'c Path,
 }
 
+/// Cases under way at once.
+const AT_ONCE: usize = 8;
+
 type Suite = fn(&Case<'_>) -> Verdict;
 
-pub(crate) const SUITES: &[&str] = &["expressions", "resolution", "expansion", "corpus"];
+pub(crate) const SUITES: &[&str] = &["expressions", "resolution", "expansion", "execution", "corpus"];
 
 fn suite(name: &str) -> Option<Suite> {
     match name {
         "expressions" => Some(|case| expressions::check(case.json)),
         "resolution" => Some(resolution::check),
         "expansion" => Some(expansion::check),
+        "execution" => Some(execution::check),
         "corpus" => Some(corpus::check),
         _ => None,
     }
@@ -43,23 +50,40 @@ pub(crate) fn main(name: &str, paths: &[PathBuf]) -> anyhow::Result<ExitCode> {
     let Some(check) = suite(name) else {
         bail!("no suite {name}; there are: {}", SUITES.join(", "));
     };
-    let (mut passed, mut failed) = (0_usize, 0_usize);
+    let mut cases = Vec::new();
     for file in paths.iter().map(|path| case_files(path)).collect::<anyhow::Result<Vec<_>>>()?.concat() {
         let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            let place = || format!("{}:{}", file.display(), number + 1);
-            let case: Json = serde_json::from_str(line).with_context(|| format!("{} is not JSON", place()))?;
-            match check(&Case { json: &case, line, file: &file }) {
-                Ok(()) => passed += 1,
-                Err(complaint) => {
-                    failed += 1;
-                    let name = case["id"].as_str().or_else(|| case["file"].as_str()).unwrap_or("?");
-                    println!("FAILED {name} ({})\n{complaint}", place());
-                }
-            }
+            let place = format!("{}:{}", file.display(), number + 1);
+            let json: Json = serde_json::from_str(line).with_context(|| format!("{place} is not JSON"))?;
+            cases.push((file.clone(), place, line.to_owned(), json));
         }
     }
-    println!("{passed} passed, {failed} failed");
+    // Whole runs mostly wait; the rest is too quick for it to matter.
+    let next = AtomicUsize::new(0);
+    let complaints: Vec<Mutex<Option<String>>> = cases.iter().map(|_| Mutex::new(None)).collect();
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some((file, _, line, json)) = cases.get(at) else { return };
+                    if let Err(complaint) = check(&Case { json, line, file }) {
+                        *complaints[at].lock().unwrap_or_else(PoisonError::into_inner) = Some(complaint);
+                    }
+                }
+            });
+        }
+    });
+    let mut failed = 0;
+    for ((_, place, _, json), complaint) in cases.iter().zip(complaints) {
+        if let Some(complaint) = complaint.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            failed += 1;
+            let name = json["id"].as_str().or_else(|| json["file"].as_str()).unwrap_or("?");
+            println!("FAILED {name} ({place})\n{complaint}");
+        }
+    }
+    println!("{} passed, {failed} failed", cases.len() - failed);
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

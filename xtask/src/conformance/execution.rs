@@ -1,0 +1,167 @@
+//! Whole runs, by the real binary: what became of the steps, what stands in the log, which artifacts there are.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::OnceLock,
+};
+
+use anyhow::{Context, ensure};
+use serde_json::Value as Json;
+use testudo_core::run::{Execution, Status, UnitKey, UnitRun};
+use testudo_store::{Folder, Lines, OutputReader, State};
+
+use super::{Case, Verdict};
+
+pub(super) fn check(case: &Case<'_>) -> Verdict {
+    judge(case.json).map_err(|error| format!("{error:#}"))
+}
+
+fn judge(case: &Json) -> anyhow::Result<()> {
+    let place = tempfile::tempdir_in(scratch()?)?;
+    let (file, state, artifacts) =
+        (place.path().join("case.yaml"), place.path().join("state"), place.path().join("artifacts"));
+    fs::write(&file, case["workflow"].as_str().context("the case has no workflow")?)?;
+    let mut command = Command::new(binary()?);
+    command.arg("run").arg(&file).args(["--output", "json", "--pause-timeout", "20s"]).arg("--artifacts").arg(&artifacts);
+    for (name, value) in case["config"].as_object().into_iter().flatten() {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        command.arg("--config").arg(format!("{name}={value}"));
+    }
+    let output = command.env("TESTUDO_STATE", &state).stdin(Stdio::null()).output()?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let state = State::open(&state)?;
+    let folder = match state.find(None) {
+        Ok(folder) => folder,
+        Err(_) => anyhow::bail!("it did not run: {said}"),
+    };
+    let outcome = compare(&case["expect"], &folder, &artifacts.join(&folder.meta.name));
+    outcome.with_context(|| format!("exit code {:?} {said}", output.status.code()))
+}
+
+fn compare(expect: &Json, folder: &Folder, artifacts: &Path) -> anyhow::Result<()> {
+    let execution = folder.execution()?;
+    let mut wrong = Vec::new();
+    let (status, _) = execution.ended().context("the run did not end")?;
+    if let Some(expected) = expect["status"].as_str()
+        && status.word() != expected
+    {
+        wrong.push(format!("status {status} instead of {expected}"));
+    }
+    let found = steps(&execution);
+    let mut rest = found.iter();
+    for step in expect["steps"].as_array().into_iter().flatten() {
+        let (name, expected) = (step["name"].as_str().unwrap_or_default(), step["status"].as_str().unwrap_or_default());
+        match rest.find(|(label, _)| label == name) {
+            Some((_, status)) if status.word() == expected => {}
+            Some((_, status)) => wrong.push(format!("step {name}: {status} instead of {expected}")),
+            None => {
+                wrong.push(format!("there is no step {name} here; steps: {found:?}"));
+                break;
+            }
+        }
+    }
+    let log = log(folder)?;
+    let texts = |key: &str| -> Vec<String> {
+        expect[key].as_array().into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect()
+    };
+    for text in texts("log_contains") {
+        if !log.contains(&text) {
+            wrong.push(format!("the log lacks {text:?}"));
+        }
+    }
+    for text in texts("log_lacks") {
+        if log.contains(&text) {
+            wrong.push(format!("the log has {text:?}"));
+        }
+    }
+    let names = names(artifacts);
+    for pattern in texts("artifacts") {
+        if !names.iter().any(|name| fits(name, &pattern)) {
+            wrong.push(format!("there is no artifact {pattern}; artifacts: {names:?}"));
+        }
+    }
+    ensure!(wrong.is_empty(), "{}\n--- log\n{log}", wrong.join("\n"));
+    Ok(())
+}
+
+/// Steps as people see them: groups that nobody named are not shown unless they are optional or negative.
+fn steps(execution: &Execution) -> Vec<(String, Status)> {
+    let Some(main) = execution.unit(&UnitKey::main()) else { return Vec::new() };
+    let run: &UnitRun = &main.run;
+    (1..run.plan().steps.len())
+        .filter(|at| {
+            let step = run.step(*at);
+            step.operation.is_some() || step.name.is_some() || step.optional || step.negative
+        })
+        .map(|at| (run.step(at).label().to_owned(), run.status(at)))
+        .collect()
+}
+
+/// What the main unit's commands wrote.
+fn log(folder: &Folder) -> anyhow::Result<String> {
+    let mut text = String::new();
+    let mut lines = Lines::default();
+    let mut add = |_: u32, _: u64, line: &[u8]| {
+        text.push_str(&String::from_utf8_lossy(line));
+        text.push('\n');
+    };
+    let mut reader = OutputReader::open(&folder.output_path(&UnitKey::main()))?;
+    while let Some((step, nanos, bytes)) = reader.next()? {
+        lines.take(step, nanos, bytes, &mut add);
+    }
+    lines.finish(&mut add);
+    Ok(text)
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut waiting = vec![folder.to_owned()];
+    while let Some(path) = waiting.pop() {
+        for entry in fs::read_dir(&path).into_iter().flatten().flatten() {
+            if entry.path().is_dir() {
+                waiting.push(entry.path());
+            } else if let Ok(name) = entry.path().strip_prefix(folder) {
+                names.push(name.to_string_lossy().into_owned());
+            }
+        }
+    }
+    names.sort();
+    names
+}
+
+/// `*` stands for one segment.
+fn fits(name: &str, pattern: &str) -> bool {
+    let (name, pattern): (Vec<_>, Vec<_>) = (name.split('/').collect(), pattern.split('/').collect());
+    name.len() == pattern.len() && name.iter().zip(&pattern).all(|(name, pattern)| *pattern == "*" || name == pattern)
+}
+
+/// Where runs of cases may live: not under `/tmp`, which units have of their own.
+fn scratch() -> anyhow::Result<PathBuf> {
+    let root = match std::env::var_os("TESTUDO_SCRATCH") {
+        Some(root) => PathBuf::from(root),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/scratch"),
+    };
+    fs::create_dir_all(&root)?;
+    Ok(root.canonicalize()?)
+}
+
+/// The binary under test: `TESTUDO_BIN`, else the one that is built beside this program.
+fn binary() -> anyhow::Result<PathBuf> {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    if let Some(known) = BINARY.get() {
+        return Ok(known.clone());
+    }
+    let path = match std::env::var_os("TESTUDO_BIN") {
+        Some(path) => PathBuf::from(path),
+        None => {
+            let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--package", "testudo"]).status()?;
+            ensure!(built.success(), "testudo does not build");
+            let own = std::env::current_exe()?;
+            let folder = own.ancestors().find(|path| path.ends_with("debug") || path.ends_with("release"));
+            folder.context("there is no target folder")?.join("testudo")
+        }
+    };
+    Ok(BINARY.get_or_init(|| path).clone())
+}
