@@ -53,8 +53,8 @@ pub(crate) fn open(folder: &Path, controls: mpsc::Sender<Control>) -> anyhow::Re
 pub(crate) fn ask(execution: Option<&str>, word: &str) -> anyhow::Result<u8> {
     let folder = environment::state()?.find(execution)?;
     let name = &folder.meta.name;
-    let mut stream = UnixStream::connect(folder.path().join(SOCKET))
-        .map_err(|_| Absent(format!("{name} is not running")))?;
+    let mut stream =
+        UnixStream::connect(folder.path().join(SOCKET)).map_err(|_| Absent(format!("{name} is not running")))?;
     stream.write_all(format!("{word}\n").as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
