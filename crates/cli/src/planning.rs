@@ -27,7 +27,7 @@ pub(crate) struct Planner {
     content: bool,
     pause: Option<u64>,
     variables: BTreeMap<String, String>,
-    references: BTreeMap<String, String>,
+    pub(crate) references: BTreeMap<String, String>,
 }
 
 /// A plan with what does not stand in it.

@@ -40,6 +40,23 @@ const ATTEMPTS: (u32, u32) = (5, 20);
 /// The base of the wait between attempts, and the longest wait.
 const DELAY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
 
+/// Git's settings: nobody's but these. The last part is for a local repository, which answers with the same settings.
+const CONFIG: &str = "\
+[safe]
+\tdirectory = *
+[protocol \"file\"]
+\tallow = always
+[advice]
+\tdetachedHead = false
+[init]
+\tdefaultBranch = main
+[gc]
+\tauto = 0
+[uploadpack]
+\tallowFilter = true
+\tallowAnySHA1InWant = true
+";
+
 impl Clone {
     pub(super) fn new(evaluate: &Evaluate<'_>, git: &Git, env: BTreeMap<String, String>) -> Result<Self, Outcome> {
         let credential = |credential: &Option<Credential>| match credential {
@@ -157,21 +174,7 @@ impl Clone {
     async fn git(&self, hand: &Hand, arguments: &[String]) -> Outcome {
         let mut git = Command::new("git");
         git.args(arguments).env_clear().envs(&self.env).current_dir("/");
-        git.env("GIT_TERMINAL_PROMPT", "0").env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
-        let mut config = vec![
-            ("safe.directory".to_owned(), "*".to_owned()),
-            ("protocol.file.allow".to_owned(), "always".to_owned()),
-            ("advice.detachedHead".to_owned(), "false".to_owned()),
-            ("init.defaultBranch".to_owned(), "main".to_owned()),
-            ("gc.auto".to_owned(), "0".to_owned()),
-        ];
-        if self.header && !self.token.is_empty() {
-            config.push(("http.extraHeader".to_owned(), format!("Authorization: Bearer {}", self.token)));
-        }
-        git.env("GIT_CONFIG_COUNT", config.len().to_string());
-        for (number, (key, value)) in config.iter().enumerate() {
-            git.env(format!("GIT_CONFIG_KEY_{number}"), key).env(format!("GIT_CONFIG_VALUE_{number}"), value);
-        }
+        git.env("GIT_TERMINAL_PROMPT", "0").env("GIT_CONFIG_NOSYSTEM", "1");
         let helper = match self.credentials() {
             Ok(helper) => helper,
             Err(error) => return Outcome::Error { message: format!("credentials of the repository: {error}") },
@@ -186,6 +189,14 @@ impl Clone {
     /// Programs that hand the credentials to git, with the credentials in their environment.
     fn credentials(&self) -> std::io::Result<Helper> {
         let mut helper = Helper::default();
+        let config = helper.write("git-config", CONFIG, 0o600)?;
+        helper.env.insert("GIT_CONFIG_GLOBAL".to_owned(), config);
+        if self.header && !self.token.is_empty() {
+            let header = format!("Authorization: Bearer {}", self.token);
+            helper.env.insert("GIT_CONFIG_COUNT".to_owned(), "1".to_owned());
+            helper.env.insert("GIT_CONFIG_KEY_0".to_owned(), "http.extraHeader".to_owned());
+            helper.env.insert("GIT_CONFIG_VALUE_0".to_owned(), header);
+        }
         if !self.header && !(self.token.is_empty() && self.username.is_empty()) {
             let script = "#!/bin/sh\ncase \"$1\" in Username*) printf '%s' \"$TESTUDO_GIT_USER\" ;; *) printf '%s' \"$TESTUDO_GIT_PASSWORD\" ;; esac\n";
             let path = helper.write("git-askpass", script, 0o700)?;

@@ -227,7 +227,9 @@ pub(super) async fn unpack_all(hand: &Hand, packs: Vec<(PackId, PathBuf)>) -> Ou
         let _ = hand.inbox.send(Input::Pull(Pull { pack: pack.clone(), from: 0, bytes }));
         let (feed, stream) = std::sync::mpsc::sync_channel::<Vec<u8>>(16);
         let target = to.clone();
-        let unpacking = tokio::task::spawn_blocking(move || unpack(Stream { stream, rest: Vec::new(), at: 0 }, &target));
+        let unpacking = tokio::task::spawn_blocking(move || {
+            unpack(Stream { stream, rest: Vec::new(), at: 0 }, &target, Trust::Ours)
+        });
         let mut failed = None;
         while let Some(piece) = arrives.recv().await {
             match piece {
@@ -281,13 +283,22 @@ impl Read for Stream {
     }
 }
 
-/// Unpacks a gzip'ed tar file.
+/// Unpacks a gzip'ed tar file that comes from anywhere.
 pub(super) fn unpack_gzip(archive: &Path, to: &Path) -> io::Result<u64> {
-    unpack(flate2::read::MultiGzDecoder::new(File::open(archive)?), to)
+    unpack(flate2::read::MultiGzDecoder::new(File::open(archive)?), to, Trust::Nobody)
 }
 
-/// Unpacks a tar stream below a folder; nothing in it may leave the folder.
-fn unpack(stream: impl Read, to: &Path) -> io::Result<u64> {
+/// Where an archive comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    /// From a unit of the same run: its links may lead anywhere in this unit, as a virtual environment's do. Nothing
+    /// is written through them all the same.
+    Ours,
+    Nobody,
+}
+
+/// Unpacks a tar stream below a folder; nothing is written outside of it.
+fn unpack(stream: impl Read, to: &Path, trust: Trust) -> io::Result<u64> {
     fs::create_dir_all(to)?;
     let mut archive = tar::Archive::new(stream);
     archive.set_overwrite(true);
@@ -300,7 +311,8 @@ fn unpack(stream: impl Read, to: &Path) -> io::Result<u64> {
             return Err(io::Error::other("there is more in it than may be unpacked"));
         }
         let name = entry.path()?.into_owned();
-        if let Some(link) = entry.link_name()?
+        if trust == Trust::Nobody
+            && let Some(link) = entry.link_name()?
             && leaves(to, &name, &link)
         {
             return Err(io::Error::other(format!("{} links to {}, outside of it", name.display(), link.display())));

@@ -47,7 +47,7 @@ const REPOSITORY: &str = "/data/repo";
 pub fn build(spec: &Node, context: &Context) -> Result<Plan, Vec<Diagnostic>> {
     let mut builder = Builder::new(&context.platform, &context.catalog, context.content);
     let main = builder.unit(spec, Role::Main, &[], &[]);
-    if !main.steps.iter().any(|step| step.operation.is_some()) {
+    if builder.problems.is_empty() && !main.steps.iter().any(|step| step.operation.is_some()) {
         builder.problems.push(
             Diagnostic::error("nothing-to-run", "test workflow has nothing to run")
                 .at(spec.span)
