@@ -8,8 +8,8 @@
 //! Reading order: [`start`] (how the process comes to be), [`unit`] (the loop), `operations` (what a step can do),
 //! [`sys`] (the only unsafe code).
 
-pub mod jq;
 mod journal;
+pub mod jq;
 mod link;
 mod mask;
 mod operations;

@@ -31,7 +31,7 @@ pub(crate) mod walk;
 
 /// What an operation has in hand.
 #[derive(Clone)]
-pub struct Hand {
+pub(crate) struct Hand {
     pub inbox: mpsc::UnboundedSender<Input>,
     pub output: Rc<RefCell<Output>>,
     pub grown: Rc<watch::Sender<u64>>,
@@ -46,7 +46,7 @@ pub struct Hand {
 
 impl Hand {
     /// Says a line in the step's output.
-    pub fn say(&self, text: &str) {
+    pub(crate) fn say(&self, text: &str) {
         let mut output = self.output.borrow_mut();
         // A disk that is full shows in the operation itself.
         let _ = output.line(text);
@@ -54,33 +54,39 @@ impl Hand {
     }
 
     /// Tells the loop a fact.
-    pub fn report(&self, report: Report) {
+    pub(crate) fn report(&self, report: Report) {
         // The loop outlives its operations.
         let _ = self.inbox.send(Input::Report(Box::new(report)));
     }
 }
 
 /// News from the engine about the step.
-pub type Hears = mpsc::UnboundedReceiver<Told>;
+pub(crate) type Hears = mpsc::UnboundedReceiver<Told>;
 
 /// An operation with everything in it final.
-pub enum Job {
+pub(crate) enum Job {
     Command(command::Command),
     Delay(std::time::Duration),
     Done,
     Git(git::Clone),
-    Content { pack: testudo_core::frame::PackId, to: PathBuf },
+    Content {
+        pack: testudo_core::frame::PackId,
+        to: PathBuf,
+    },
     Tarball(tarball::Fetch),
     Artifacts(artifacts::Collect),
     Unpack(Vec<(testudo_core::frame::PackId, PathBuf)>),
     Fetch(Vec<packs::Source>),
     /// The engine's work: what it needs to know, and packs to make first.
-    Engine { request: testudo_core::run::Request, sources: Vec<(testudo_core::frame::PackId, packs::Source)> },
+    Engine {
+        request: testudo_core::run::Request,
+        sources: Vec<(testudo_core::frame::PackId, packs::Source)>,
+    },
 }
 
 impl Job {
     /// Carries it out.
-    pub async fn carry_out(self, hand: Hand, hears: Hears) -> Outcome {
+    pub(crate) async fn carry_out(self, hand: Hand, hears: Hears) -> Outcome {
         match self {
             Job::Command(command) => command.carry_out(&hand).await,
             Job::Delay(length) => {
@@ -152,7 +158,7 @@ impl Evaluate<'_> {
 }
 
 /// Makes an operation final, or says how its attempt ended before it began.
-pub fn prepare(
+pub(crate) fn prepare(
     hand: &Hand,
     run: &UnitRun,
     operation: &Operation,

@@ -18,7 +18,7 @@ use testudo_core::{
 use crate::jq::JqHost;
 
 /// Answers `file`, `glob`, `relpath`, `abspath`, `date` and `jq`.
-pub struct HostScope<'a> {
+pub(crate) struct HostScope<'a> {
     pub working_dir: &'a Path,
 }
 
@@ -77,17 +77,17 @@ impl HostScope<'_> {
 }
 
 /// Writes down every answer that the world gave, for the engine to expand with.
-pub struct Recorder<'a> {
+pub(crate) struct Recorder<'a> {
     scopes: Vec<&'a dyn Scope>,
     answers: RefCell<BTreeMap<String, Value>>,
 }
 
 impl<'a> Recorder<'a> {
-    pub fn new(scopes: Vec<&'a dyn Scope>) -> Self {
+    pub(crate) fn new(scopes: Vec<&'a dyn Scope>) -> Self {
         Recorder { scopes, answers: RefCell::new(BTreeMap::new()) }
     }
 
-    pub fn into_answers(self) -> Vec<Answer> {
+    pub(crate) fn into_answers(self) -> Vec<Answer> {
         self.answers.into_inner().into_iter().map(|(question, value)| Answer { question, value }).collect()
     }
 
@@ -119,7 +119,7 @@ impl Scope for Recorder<'_> {
 }
 
 /// The environment of an operation, final.
-pub struct Environment {
+pub(crate) struct Environment {
     pub variables: BTreeMap<String, String>,
     pub working_dir: PathBuf,
     /// What was wrong with the working directory.
@@ -127,7 +127,7 @@ pub struct Environment {
 }
 
 /// Makes the surroundings of a step final: variables first, which may use one another, then the directory.
-pub fn environment(
+pub(crate) fn environment(
     run: &UnitRun,
     step: usize,
     surroundings: &Surroundings,
@@ -234,27 +234,29 @@ fn working_dir(
     values: &Values,
     variables: &BTreeMap<String, String>,
 ) -> Result<(PathBuf, Option<String>), ExprError> {
-    let mut dir = PathBuf::from("/");
-    let mut warning = None;
+    let mut levels = vec![PathBuf::from("/")];
     for text in &surroundings.working_dir {
-        let text = final_text(text, run, step, variables, &values.references, &dir)?;
-        if text.is_empty() {
-            continue;
+        let outer = &levels[levels.len() - 1];
+        let text = final_text(text, run, step, variables, &values.references, outer)?;
+        if !text.is_empty() {
+            levels.push(normal(&outer.join(&text)));
         }
-        let wanted = normal(&dir.join(&text));
-        match fs::create_dir_all(&wanted) {
-            Ok(()) if wanted.is_dir() => dir = wanted,
-            Ok(()) => {}
+    }
+    let mut warning = None;
+    while let Some(dir) = levels.pop() {
+        match fs::create_dir_all(&dir) {
+            Ok(()) => return Ok((dir, warning)),
             Err(error) => {
-                warning = Some(format!("warn: error using {} as working directory: {error}", wanted.display()));
+                warning
+                    .get_or_insert_with(|| format!("warn: error using {} as working directory: {error}", dir.display()));
             }
         }
     }
-    Ok((dir, warning))
+    Ok((PathBuf::from("/"), warning))
 }
 
 /// Evaluates a template that has to be final.
-pub fn final_text(
+pub(crate) fn final_text(
     template: &str,
     run: &UnitRun,
     step: usize,
@@ -273,7 +275,7 @@ pub fn final_text(
 }
 
 /// A path without `.` and `..`, by its text alone.
-pub fn normal(path: &Path) -> PathBuf {
+pub(crate) fn normal(path: &Path) -> PathBuf {
     let mut out = PathBuf::from("/");
     for part in path.components() {
         match part {

@@ -20,12 +20,9 @@ pub const ARGUMENT: &str = "agent";
 
 /// Carries out one unit; the exit code of the process.
 pub fn main() -> i32 {
-    let verdict = match sys::inherited(sys::VERDICT_FD) {
-        Ok(fd) => fd,
-        Err(_) => {
-            eprintln!("testudo agent is started by a runner, not by hand");
-            return 2;
-        }
+    let Ok(verdict) = sys::inherited(sys::VERDICT_FD) else {
+        eprintln!("testudo agent is started by a runner, not by hand");
+        return 2;
     };
     match prepare() {
         Ok(prepared) => {
@@ -93,11 +90,8 @@ fn prepare() -> Result<Prepared, String> {
     let settings = read_settings(&folder).map_err(said("the unit's settings"))?;
     let caller = Caller::current();
     sys::become_first(caller, &folder).map_err(|error| error.to_string())?;
-    let room = Room {
-        root: settings.folder.join("root"),
-        shared: settings.folder.clone(),
-        hidden: settings.hidden.clone(),
-    };
+    let room =
+        Room { root: settings.folder.join("root"), shared: settings.folder.clone(), hidden: settings.hidden.clone() };
     room.enter().map_err(|error| error.to_string())?;
     // Whoever connects sees the credentials of who listened last: this process.
     rustix::net::listen(&listener, 16).map_err(|error| format!("the unit's socket: {error}"))?;

@@ -65,7 +65,7 @@ impl Catalog for Files {
             command: self.command.clone(),
             parent: Some(parent.name.clone()),
         };
-        let folder = Folder::create(&path, meta, planned.plan).map_err(|error| error.to_string())?;
+        let folder = Folder::create(&path, &meta, &planned.plan).map_err(|error| error.to_string())?;
         crate::run::seal(&folder, &given).map_err(|error| error.to_string())?;
         if let Some(content) = &given.content {
             // Children read the same files: a link in the store costs nothing.

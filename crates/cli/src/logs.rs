@@ -127,7 +127,7 @@ impl Shown {
             text.push(b'\n');
             all.push(text);
         };
-        while let Some((step, nanos, bytes)) = reader.next()? {
+        while let Some((step, nanos, bytes)) = reader.read()? {
             lines.take(step, nanos, bytes, &mut each);
         }
         if execution.ended().is_some() || !args.follow {

@@ -81,7 +81,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<u8> {
         command: command.clone(),
         parent: None,
     };
-    let folder = Folder::create(&state.folder(&id), meta, planned.plan)?;
+    let folder = Folder::create(&state.folder(&id), &meta, &planned.plan)?;
     seal(&folder, &given)?;
     record(&folder, args)?;
     if let Some(content) = content {

@@ -12,8 +12,7 @@ use std::{
 use harness::{Place, fixture};
 
 /// What an undisturbed run writes into its ledger, in some order.
-const LEDGER: &[&str] =
-    &["child", "first", "flaky", "flaky", "last", "worker 0", "worker 1", "worker 2", "worker 3"];
+const LEDGER: &[&str] = &["child", "first", "flaky", "flaky", "last", "worker 0", "worker 1", "worker 2", "worker 3"];
 
 /// Numbers from a seed, so that a failure can be had again.
 struct Chance(u64);
@@ -29,9 +28,10 @@ impl Chance {
 
 #[test]
 fn a_run_that_is_killed_ten_times_ends_as_if_nothing_had_happened() {
-    let seed: u64 = std::env::var("TESTUDO_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| {
-        SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos().into()
-    });
+    let seed: u64 = std::env::var("TESTUDO_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos().into());
     println!("seed {seed}: run again with TESTUDO_SEED={seed}");
     let mut chance = Chance(seed + 1);
     let place = Place::new();

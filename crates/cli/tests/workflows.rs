@@ -155,17 +155,14 @@ fn two_hundred_megabytes_arrive_without_a_changed_byte() {
     let place = Place::new();
     let ended = place.run("much-output", &[]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    let digest =
-        fs::read_to_string(place.path().join("artifacts/much-output-1/write/1/data/out/digest.txt")).unwrap();
-    let mut logs = place.testudo(&["logs", "--worker", "write/0"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let digest = fs::read_to_string(place.path().join("artifacts/much-output-1/write/1/data/out/digest.txt")).unwrap();
+    let mut logs =
+        place.testudo(&["logs", "--worker", "write/0"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
     let mut text = Vec::new();
     logs.stdout.take().unwrap().read_to_end(&mut text).unwrap();
     assert!(logs.wait().unwrap().success());
     text.truncate(200 << 20);
-    let found: String = {
-        use sha2::Digest;
-        sha2::Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect()
-    };
+    let found = testudo_core::frame::hex(&<sha2::Sha256 as sha2::Digest>::digest(&text));
     assert_eq!(found, digest);
 }
 

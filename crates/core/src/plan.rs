@@ -333,28 +333,46 @@ pub struct File {
 #[serde(rename_all = "camelCase")]
 pub enum Operation {
     /// Waits, in milliseconds.
-    Delay { millis: u64 },
+    Delay {
+        millis: u64,
+    },
     /// Nothing but a place to pause at.
     Gate,
     Git(Box<Git>),
-    Tarball { entries: Vec<Tarball> },
+    Tarball {
+        entries: Vec<Tarball>,
+    },
     /// A command with its arguments, each template text.
-    Run { command: Vec<String>, args: Vec<String> },
+    Run {
+        command: Vec<String>,
+        args: Vec<String>,
+    },
     /// A script for `sh -c` with `set -e` before it; template text.
-    Shell { script: String },
+    Shell {
+        script: String,
+    },
     /// Starts the services of a step; `services` are blocks for [`expand_services`].
-    StartServices { services: Vec<(String, Node)> },
+    StartServices {
+        services: Vec<(String, Node)>,
+    },
     /// Stops what the step `start` began.
-    StopServices { start: String, logs: Vec<(String, Option<String>)> },
+    StopServices {
+        start: String,
+        logs: Vec<(String, Option<String>)>,
+    },
     /// A block for [`expand_parallel`].
     Parallel(Box<Parallel>),
     /// A block for [`expand_execute`].
     Execute(Box<Execute>),
     Artifacts(Artifacts),
     /// Unpacks what the parent handed over.
-    Unpack { packs: Vec<Unpack> },
+    Unpack {
+        packs: Vec<Unpack>,
+    },
     /// Packs files for the parent.
-    Fetch { entries: Vec<FetchEntry> },
+    Fetch {
+        entries: Vec<FetchEntry>,
+    },
 }
 
 /// A repository to clone. Texts are templates.

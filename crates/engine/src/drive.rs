@@ -1,10 +1,6 @@
 //! The loop.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -79,7 +75,14 @@ pub fn drive(
             given: job.given.clone(),
             inbox: inbox.clone(),
         });
-        let mut tasks = Tasks { drive: drive.clone(), shared, inbox, units: BTreeMap::new(), children: BTreeMap::new(), set: JoinSet::new() };
+        let mut tasks = Tasks {
+            drive: drive.clone(),
+            shared,
+            inbox,
+            units: BTreeMap::new(),
+            children: BTreeMap::new(),
+            set: JoinSet::new(),
+        };
         let mut batch = Vec::new();
         if execution.offset() == 0 {
             batch.push(Event::Created { at: Timestamp::now() });
@@ -157,15 +160,12 @@ impl Tasks {
         self.children.retain(|key, _| wanted.children.contains_key(key));
         for (key, want) in wanted.units {
             let want = Arc::new(want);
-            match self.units.get(&key) {
-                Some(known) => {
-                    known.send_replace(want);
-                }
-                None => {
-                    let (sender, receiver) = watch::channel(want);
-                    self.units.insert(key.clone(), sender);
-                    self.set.spawn(tend(self.shared.clone(), key, receiver));
-                }
+            if let Some(known) = self.units.get(&key) {
+                known.send_replace(want);
+            } else {
+                let (sender, receiver) = watch::channel(want);
+                self.units.insert(key.clone(), sender);
+                self.set.spawn(tend(self.shared.clone(), key, receiver));
             }
         }
         for (key, want) in wanted.children {
@@ -202,7 +202,8 @@ async fn child(
         Err(error) => ChildEnd { status: Status::Failed, outputs: BTreeMap::new(), error: Some(error) },
         Ok(prepared) => {
             let name = prepared.plan.execution.name.clone();
-            let started = Event::ChildStarted { unit: unit.clone(), step, attempt, index, id, name, at: Timestamp::now() };
+            let started =
+                Event::ChildStarted { unit: unit.clone(), step, attempt, index, id, name, at: Timestamp::now() };
             if inbox.send(started).await.is_err() {
                 return;
             }

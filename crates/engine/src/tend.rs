@@ -32,12 +32,12 @@ const LONGEST: Duration = Duration::from_secs(2);
 /// Heartbeats to the unit.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Silence after which a connection is given up.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// Why a session ended.
 enum Ended {
     /// The unit is to be reaped.
-    Reap(Reap),
+    Reap,
     /// The connection is of no more use; another may be.
     Broken,
     /// The unit is not the one that was met.
@@ -90,7 +90,7 @@ pub(crate) async fn tend(shared: Arc<Shared>, key: UnitKey, mut wants: watch::Re
         };
         match ended {
             Ended::Over => return,
-            Ended::Reap(_) => {}
+            Ended::Reap => {}
             Ended::Stranger => {
                 let reason = "another agent answers in its place".to_owned();
                 if !lost(&shared, &key, reason, &mut wants).await {
@@ -132,12 +132,7 @@ async fn wait(pause: &mut Duration, wants: &mut watch::Receiver<Arc<UnitWant>>) 
 }
 
 /// Writes a loss down and waits for what follows from it. Whether there is still an engine.
-async fn lost(
-    shared: &Shared,
-    key: &UnitKey,
-    reason: String,
-    wants: &mut watch::Receiver<Arc<UnitWant>>,
-) -> bool {
+async fn lost(shared: &Shared, key: &UnitKey, reason: String, wants: &mut watch::Receiver<Arc<UnitWant>>) -> bool {
     let event = Event::Lost { unit: key.clone(), at: Timestamp::now(), reason };
     if shared.inbox.send(event).await.is_err() {
         return false;
@@ -151,12 +146,7 @@ async fn lost(
 }
 
 /// Ends a unit; whether that is done with.
-async fn reap(
-    shared: &Shared,
-    spec: &UnitSpec,
-    how: ReapHow,
-    wants: &mut watch::Receiver<Arc<UnitWant>>,
-) -> bool {
+async fn reap(shared: &Shared, spec: &UnitSpec, how: ReapHow, wants: &mut watch::Receiver<Arc<UnitWant>>) -> bool {
     let how = match how {
         ReapHow::Gently => Reap::Gently,
         ReapHow::Now => Reap::Now,
@@ -234,8 +224,8 @@ impl<'a> Session<'a> {
         }
         let want = wants.borrow_and_update().clone();
         self.link.say(&Down::Welcome { seq: want.seq }).await?;
-        let kept = self.shared.blobs.output_length(self.key).await.map_err(broken)?;
-        self.read_output(kept).await?;
+        let kept = self.shared.blobs.output_length(self.key).await.map_err(|error| broken(&error))?;
+        self.read_output(kept);
         self.follow(&want).await?;
         let mut beat = tokio::time::interval(HEARTBEAT);
         beat.reset();
@@ -246,7 +236,7 @@ impl<'a> Session<'a> {
                     let want = wants.borrow().clone();
                     self.follow(&want).await?;
                 }
-                return Ok(Ended::Reap(if how == ReapHow::Now { Reap::Now } else { Reap::Gently }));
+                return Ok(Ended::Reap);
             }
             tokio::select! {
                 changed = wants.changed() => {
@@ -281,8 +271,8 @@ impl<'a> Session<'a> {
             }
             while wants.borrow_and_update().life.is_none() {
                 let reap = wants.borrow().reap;
-                if let Some(how) = reap {
-                    return Some(Ended::Reap(if how == ReapHow::Now { Reap::Now } else { Reap::Gently }));
+                if reap.is_some() {
+                    return Some(Ended::Reap);
                 }
                 if wants.changed().await.is_err() {
                     return Some(Ended::Over);
@@ -312,7 +302,7 @@ impl<'a> Session<'a> {
     }
 
     async fn read_pack(&mut self, keep: &Keep) -> Result<(), LinkError> {
-        let at = self.shared.blobs.pack_length(&keep.pack).await.map_err(broken)?;
+        let at = self.shared.blobs.pack_length(&keep.pack).await.map_err(|error| broken(&error))?;
         let Keep { length, digest, artifacts, .. } = keep.clone();
         self.next_read += 1;
         let read = self.next_read;
@@ -320,12 +310,11 @@ impl<'a> Session<'a> {
         self.go_on(read).await
     }
 
-    async fn read_output(&mut self, kept: u64) -> Result<(), LinkError> {
+    /// From here on what the output grows by is read.
+    fn read_output(&mut self, kept: u64) {
         self.next_read += 1;
-        let reading =
-            Reading { source: Source::Output, at: kept, end: kept, digest: String::new(), artifacts: None };
+        let reading = Reading { source: Source::Output, at: kept, end: kept, digest: String::new(), artifacts: None };
         self.reads.insert(self.next_read, reading);
-        Ok(())
     }
 
     /// Asks for the next piece, or finishes.
@@ -428,7 +417,7 @@ impl<'a> Session<'a> {
         let Some(reading) = self.reads.get_mut(&read) else { return Ok(()) };
         match &reading.source {
             Source::Output => {
-                self.shared.blobs.append_output(self.key, reading.at, bytes).await.map_err(broken)?;
+                self.shared.blobs.append_output(self.key, reading.at, bytes).await.map_err(|error| broken(&error))?;
                 self.shared.audience.hear(News::Output {
                     execution: &self.shared.execution,
                     unit: self.key,
@@ -455,11 +444,7 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    async fn answered(
-        &mut self,
-        answered: &Answered,
-        wants: &watch::Receiver<Arc<UnitWant>>,
-    ) -> Result<(), LinkError> {
+    async fn answered(&mut self, answered: &Answered, wants: &watch::Receiver<Arc<UnitWant>>) -> Result<(), LinkError> {
         let Some(reading) = self.reads.get_mut(&answered.read) else { return Ok(()) };
         if let Some(error) = &answered.error {
             let event = Event::Kept {
@@ -485,7 +470,9 @@ impl<'a> Session<'a> {
     async fn answer(&mut self, read: u64, source: &Source, from: u64, length: u64) -> Result<(), LinkError> {
         let length = usize::try_from(length.min(MAX_READ)).unwrap_or(usize::MAX);
         let found = match source {
-            Source::Pack(pack) => self.shared.blobs.read_pack(pack, from, length).await.map_err(|error| describe(&error)),
+            Source::Pack(pack) => {
+                self.shared.blobs.read_pack(pack, from, length).await.map_err(|error| describe(&error))
+            }
             Source::Output => Err("the engine has no output".to_owned()),
         };
         let answered = match found {
@@ -503,8 +490,8 @@ fn silent() -> LinkError {
     LinkError::Broken(std::io::ErrorKind::TimedOut.into())
 }
 
-fn broken(error: crate::BlobError) -> LinkError {
-    LinkError::Foreign(describe(&error))
+fn broken(error: &crate::BlobError) -> LinkError {
+    LinkError::Foreign(describe(error))
 }
 
 fn describe(error: &crate::BlobError) -> String {

@@ -11,7 +11,10 @@ use std::{
 
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
-use testudo_core::{frame::PackId, run::UnitKey};
+use testudo_core::{
+    frame::{PackId, hex},
+    run::UnitKey,
+};
 use testudo_engine::{BlobError, Blobs};
 
 use crate::{Folder, artifacts, records};
@@ -45,11 +48,7 @@ impl Folder {
     }
 }
 
-fn opened<'a>(
-    files: &'a mut HashMap<String, File>,
-    name: &str,
-    path: &Path,
-) -> Result<&'a mut File, BlobError> {
+fn opened<'a>(files: &'a mut HashMap<String, File>, name: &str, path: &Path) -> Result<&'a mut File, BlobError> {
     if !files.contains_key(name) {
         let open = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path);
         files.insert(name.to_owned(), open.map_err(failed("opening", path))?);
@@ -146,5 +145,5 @@ fn digest_of(path: &Path) -> io::Result<String> {
             length => digest.update(&buffer[..length]),
         }
     }
-    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&digest.finalize()))
 }

@@ -24,7 +24,7 @@ impl OutputReader<File> {
 
 impl<R: Read> OutputReader<R> {
     /// The next record: step, time in nanoseconds, bytes. Nothing at the end, or where it is cut short.
-    pub fn next(&mut self) -> io::Result<Option<(u32, u64, &[u8])>> {
+    pub fn read(&mut self) -> io::Result<Option<(u32, u64, &[u8])>> {
         let mut header = [0; record::HEADER];
         if read_full(&mut self.inner, &mut header)? < header.len() {
             return Ok(None);
@@ -70,19 +70,16 @@ impl Lines {
             if self.line.is_empty() {
                 (self.step, self.nanos) = (step, nanos);
             }
-            match rest.iter().position(|byte| *byte == b'\n') {
-                Some(end) => {
-                    self.line.extend_from_slice(&rest[..end]);
-                    each(self.step, self.nanos, &self.line);
-                    self.line.clear();
-                    rest = &rest[end + 1..];
-                    // An empty line is a line too.
-                    (self.step, self.nanos) = (step, nanos);
-                }
-                None => {
-                    self.line.extend_from_slice(rest);
-                    rest = &[];
-                }
+            if let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                self.line.extend_from_slice(&rest[..end]);
+                each(self.step, self.nanos, &self.line);
+                self.line.clear();
+                rest = &rest[end + 1..];
+                // An empty line is a line too.
+                (self.step, self.nanos) = (step, nanos);
+            } else {
+                self.line.extend_from_slice(rest);
+                rest = &[];
             }
         }
     }
@@ -117,7 +114,7 @@ pub(crate) fn write_text(from: &Path, to: &Path) -> io::Result<()> {
                 .and_then(|()| out.write_all(b"\n"));
         }
     };
-    while let Some((step, nanos, bytes)) = reader.next()? {
+    while let Some((step, nanos, bytes)) = reader.read()? {
         lines.take(step, nanos, bytes, |_, nanos, line| write(nanos, line, &mut failed));
     }
     lines.finish(|_, nanos, line| write(nanos, line, &mut failed));

@@ -24,7 +24,12 @@ fn judge(case: &Json) -> anyhow::Result<()> {
         (place.path().join("case.yaml"), place.path().join("state"), place.path().join("artifacts"));
     fs::write(&file, case["workflow"].as_str().context("the case has no workflow")?)?;
     let mut command = Command::new(binary()?);
-    command.arg("run").arg(&file).args(["--output", "json", "--pause-timeout", "20s"]).arg("--artifacts").arg(&artifacts);
+    command
+        .arg("run")
+        .arg(&file)
+        .args(["--output", "json", "--pause-timeout", "20s"])
+        .arg("--artifacts")
+        .arg(&artifacts);
     for (name, value) in case["config"].as_object().into_iter().flatten() {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         command.arg("--config").arg(format!("{name}={value}"));
@@ -108,7 +113,7 @@ fn log(folder: &Folder) -> anyhow::Result<String> {
         text.push('\n');
     };
     let mut reader = OutputReader::open(&folder.output_path(&UnitKey::main()))?;
-    while let Some((step, nanos, bytes)) = reader.next()? {
+    while let Some((step, nanos, bytes)) = reader.read()? {
         lines.take(step, nanos, bytes, &mut add);
     }
     lines.finish(&mut add);
@@ -153,15 +158,14 @@ fn binary() -> anyhow::Result<PathBuf> {
     if let Some(known) = BINARY.get() {
         return Ok(known.clone());
     }
-    let path = match std::env::var_os("TESTUDO_BIN") {
-        Some(path) => PathBuf::from(path),
-        None => {
-            let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--package", "testudo"]).status()?;
-            ensure!(built.success(), "testudo does not build");
-            let own = std::env::current_exe()?;
-            let folder = own.ancestors().find(|path| path.ends_with("debug") || path.ends_with("release"));
-            folder.context("there is no target folder")?.join("testudo")
-        }
+    let path = if let Some(path) = std::env::var_os("TESTUDO_BIN") {
+        PathBuf::from(path)
+    } else {
+        let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--package", "testudo"]).status()?;
+        ensure!(built.success(), "testudo does not build");
+        let own = std::env::current_exe()?;
+        let folder = own.ancestors().find(|path| path.ends_with("debug") || path.ends_with("release"));
+        folder.context("there is no target folder")?.join("testudo")
     };
     Ok(BINARY.get_or_init(|| path).clone())
 }

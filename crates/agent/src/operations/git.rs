@@ -19,7 +19,7 @@ use super::{Evaluate, Hand, command};
 use crate::sys;
 
 /// A clone with everything in it final.
-pub struct Clone {
+pub(crate) struct Clone {
     uri: String,
     revision: Option<String>,
     paths: Vec<String>,
@@ -137,11 +137,19 @@ impl Clone {
             words(&["-C", &aside_text, "remote", "add", "--", "origin", &self.uri]),
         ];
         if !self.paths.is_empty() {
-            let mut sparse =
-                words(&["-C", &aside_text, "sparse-checkout", "set", if self.cone { "--cone" } else { "--no-cone" }, "--"]);
+            let mut sparse = words(&[
+                "-C",
+                &aside_text,
+                "sparse-checkout",
+                "set",
+                if self.cone { "--cone" } else { "--no-cone" },
+                "--",
+            ]);
             // `sparse-checkout set` takes no `--`; patterns never begin with a dash after this.
             sparse.pop();
-            sparse.extend(self.paths.iter().map(|path| if path.starts_with('-') { format!("./{path}") } else { path.clone() }));
+            sparse.extend(
+                self.paths.iter().map(|path| if path.starts_with('-') { format!("./{path}") } else { path.clone() }),
+            );
             commands.push(sparse);
         }
         let mut fetch = words(&["-C", &aside_text, "fetch", "--depth", "1"]);
@@ -197,7 +205,8 @@ impl Clone {
             helper.env.insert("GIT_CONFIG_KEY_0".to_owned(), "http.extraHeader".to_owned());
             helper.env.insert("GIT_CONFIG_VALUE_0".to_owned(), header);
         }
-        if !self.header && !(self.token.is_empty() && self.username.is_empty()) {
+        let basic = !self.header;
+        if basic && (!self.token.is_empty() || !self.username.is_empty()) {
             let script = "#!/bin/sh\ncase \"$1\" in Username*) printf '%s' \"$TESTUDO_GIT_USER\" ;; *) printf '%s' \"$TESTUDO_GIT_PASSWORD\" ;; esac\n";
             let path = helper.write("git-askpass", script, 0o700)?;
             // With only a token, the token is the user.

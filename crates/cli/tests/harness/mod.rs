@@ -8,12 +8,12 @@ use std::{
 };
 
 /// A place for runs.
-pub struct Place {
+pub(crate) struct Place {
     root: tempfile::TempDir,
 }
 
 /// How a run ended.
-pub struct Ended {
+pub(crate) struct Ended {
     pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
@@ -21,7 +21,7 @@ pub struct Ended {
 
 impl Place {
     /// Not under `/tmp`, which units have of their own.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let scratch = match std::env::var_os("TESTUDO_SCRATCH") {
             Some(path) => PathBuf::from(path),
             None => Path::new(env!("CARGO_TARGET_TMPDIR")).join("scratch"),
@@ -30,11 +30,11 @@ impl Place {
         Place { root: tempfile::tempdir_in(scratch).unwrap() }
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.root.path()
     }
 
-    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();
@@ -42,47 +42,47 @@ impl Place {
     }
 
     /// The binary with this place's state.
-    pub fn testudo(&self, args: &[&str]) -> Command {
+    pub(crate) fn testudo(&self, args: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command.args(args).current_dir(self.path()).env("TESTUDO_STATE", self.path().join("state"));
         command.env_remove("CI").env("NO_COLOR", "1").stdin(Stdio::null());
         command
     }
 
-    pub fn ok(&self, args: &[&str]) -> Ended {
+    pub(crate) fn ok(&self, args: &[&str]) -> Ended {
         let ended = self.end(args);
         assert_eq!(ended.code, Some(0), "testudo {args:?}\n{}\n{}", ended.stdout, ended.stderr);
         ended
     }
 
-    pub fn end(&self, args: &[&str]) -> Ended {
+    pub(crate) fn end(&self, args: &[&str]) -> Ended {
         self.testudo(args).output().unwrap().into()
     }
 
-    pub fn start(&self, args: &[&str]) -> Child {
+    pub(crate) fn start(&self, args: &[&str]) -> Child {
         self.testudo(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
     /// Runs one of the fixture workflows.
-    pub fn run(&self, workflow: &str, args: &[&str]) -> Ended {
+    pub(crate) fn run(&self, workflow: &str, args: &[&str]) -> Ended {
         let file = fixture(workflow);
         let all: Vec<&str> = ["run", file.to_str().unwrap()].into_iter().chain(args.iter().copied()).collect();
         self.end(&all)
     }
 
     /// What the commands of the newest run wrote.
-    pub fn logs(&self, args: &[&str]) -> String {
+    pub(crate) fn logs(&self, args: &[&str]) -> String {
         self.ok(&["logs"].iter().chain(args).copied().collect::<Vec<_>>()).stdout
     }
 
     /// Names of the artifacts of a run.
-    pub fn artifacts(&self, name: &str) -> Vec<String> {
+    pub(crate) fn artifacts(&self, name: &str) -> Vec<String> {
         let root = self.path().join("artifacts").join(name);
         files(&root).iter().map(|path| path.strip_prefix(&root).unwrap().to_string_lossy().into_owned()).collect()
     }
 
     /// A repository with two commits, and the first of them.
-    pub fn repository(&self) -> (String, String) {
+    pub(crate) fn repository(&self) -> (String, String) {
         let path = self.path().join("repository");
         for (name, text) in [("one", "one"), ("two", "two"), ("three", "three"), ("four", "four")] {
             self.write(&format!("repository/wanted/{name}.txt"), &format!("{text}\n"));
@@ -115,19 +115,19 @@ impl From<Output> for Ended {
 }
 
 /// The binary under test: `TESTUDO_BIN` when these tests run for another user, else the one built with them.
-pub fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     std::env::var_os("TESTUDO_BIN").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_testudo")), PathBuf::from)
 }
 
 /// A workflow of `tests/workflows`.
-pub fn fixture(name: &str) -> PathBuf {
+pub(crate) fn fixture(name: &str) -> PathBuf {
     let root = std::env::var_os("TESTUDO_FIXTURES")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/workflows"), PathBuf::from);
     root.join(format!("{name}.yaml"))
 }
 
 /// All files below a folder, in order.
-pub fn files(root: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(root: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut waiting = vec![root.to_owned()];
     while let Some(folder) = waiting.pop() {
@@ -144,8 +144,8 @@ pub fn files(root: &Path) -> Vec<PathBuf> {
 }
 
 /// Waits for a fact; the limit only keeps a broken test from hanging.
-pub fn until(what: &str, fact: impl Fn() -> bool) {
-    let limit = Instant::now() + Duration::from_secs(60);
+pub(crate) fn until(what: &str, fact: impl Fn() -> bool) {
+    let limit = Instant::now() + Duration::from_mins(1);
     while !fact() {
         assert!(Instant::now() < limit, "it never came to be that {what}");
         std::thread::yield_now();

@@ -102,9 +102,8 @@ pub fn worker_unit(
 }
 
 /// Fields of a `parallel` block that make the first step of each worker.
-pub(super) const SHORT_FORM: &[&str] = &[
-    "delay", "shell", "run", "execute", "artifacts", "negative", "optional", "paused", "retry", "timeout",
-];
+pub(super) const SHORT_FORM: &[&str] =
+    &["delay", "shell", "run", "execute", "artifacts", "negative", "optional", "paused", "retry", "timeout"];
 
 /// Plans one instance of a service from its text.
 pub fn service_unit(instance: &Node, platform: &Platform, packs: &[Unpack]) -> Result<UnitPlan, Vec<Diagnostic>> {
@@ -132,8 +131,17 @@ pub fn service_unit(instance: &Node, platform: &Platform, packs: &[Unpack]) -> R
 }
 
 const RUN_FIELDS: &[&str] = &[
-    "image", "imagePullPolicy", "workingDir", "env", "envFrom", "command", "args", "shell", "resources",
-    "securityContext", "volumeMounts",
+    "image",
+    "imagePullPolicy",
+    "workingDir",
+    "env",
+    "envFrom",
+    "command",
+    "args",
+    "shell",
+    "resources",
+    "securityContext",
+    "volumeMounts",
 ];
 
 fn deadline(spec: &Node) -> Option<Deadline> {
@@ -175,7 +183,7 @@ impl<'a> Builder<'a> {
         secret_calls(spec, &mut secrets);
         self.references.append(secrets.0.get_mut());
         let around = Around::default().enter(spec.get("container"), None);
-        let around = self.with_content(&around, spec);
+        let around = with_content(&around, spec);
         let mut root = Raw { category: "Workflow".to_owned(), kind: "root", ..Raw::default() };
         root.conditions.push("true".to_owned());
         if !packs.is_empty() {
@@ -248,7 +256,7 @@ impl<'a> Builder<'a> {
     /// One step: a group with its operations in their fixed order.
     fn step(&mut self, step: &Node, outer: &Around) -> Raw {
         let around = outer.enter(step.get("container"), step.get_str("workingDir"));
-        let around = self.with_content(&around, step);
+        let around = with_content(&around, step);
         let condition = step.get_str("condition").filter(|text| !text.trim().is_empty());
         let mut group = Raw {
             id: self.id(step),
@@ -408,30 +416,6 @@ impl<'a> Builder<'a> {
         self.references.extend(surroundings.files.iter().filter_map(|file| file.content_from.clone()));
     }
 
-    fn with_content(&mut self, around: &Around, level: &Node) -> Around {
-        let mut around = around.clone();
-        let Some(content) = level.get("content") else { return around };
-        for file in content.get_items("files") {
-            let content_from = file.get("contentFrom").and_then(|source| reference(source, false));
-            around.files.push(File {
-                path: file.get_str("path").unwrap_or_default().to_owned(),
-                content: file.get_str("content").map(str::to_owned).filter(|_| content_from.is_none()),
-                content_from,
-                mode: file.get_int("mode").and_then(|mode| u32::try_from(mode).ok()),
-            });
-        }
-        if let Some(git) = content.get("git") {
-            let path = git.get_str("mountPath").filter(|path| !path.is_empty()).unwrap_or(REPOSITORY);
-            around.volumes.push(path.to_owned());
-        }
-        for tarball in content.get_items("tarball") {
-            if tarball.get_bool("mount") != Some(false) {
-                around.volumes.extend(tarball.get_str("path").map(str::to_owned));
-            }
-        }
-        around
-    }
-
     fn content_operations(
         &mut self,
         level: &Node,
@@ -490,8 +474,7 @@ impl<'a> Builder<'a> {
             services.push((name.to_string(), block));
         }
         let start = leaf("Start services", "services", Operation::StartServices { services }, around);
-        let mut stop =
-            leaf("Stop services", "stop", Operation::StopServices { start: String::new(), logs }, around);
+        let mut stop = leaf("Stop services", "stop", Operation::StopServices { start: String::new(), logs }, around);
         stop.conditions.push("always".to_owned());
         (Some(start), Some(stop))
     }
@@ -603,6 +586,31 @@ impl<'a> Builder<'a> {
             failure_threshold: count("failureThreshold", 3),
         })
     }
+}
+
+/// A level's surroundings with the files and volumes of its content.
+fn with_content(around: &Around, level: &Node) -> Around {
+    let mut around = around.clone();
+    let Some(content) = level.get("content") else { return around };
+    for file in content.get_items("files") {
+        let content_from = file.get("contentFrom").and_then(|source| reference(source, false));
+        around.files.push(File {
+            path: file.get_str("path").unwrap_or_default().to_owned(),
+            content: file.get_str("content").map(str::to_owned).filter(|_| content_from.is_none()),
+            content_from,
+            mode: file.get_int("mode").and_then(|mode| u32::try_from(mode).ok()),
+        });
+    }
+    if let Some(git) = content.get("git") {
+        let path = git.get_str("mountPath").filter(|path| !path.is_empty()).unwrap_or(REPOSITORY);
+        around.volumes.push(path.to_owned());
+    }
+    for tarball in content.get_items("tarball") {
+        if tarball.get_bool("mount") != Some(false) {
+            around.volumes.extend(tarball.get_str("path").map(str::to_owned));
+        }
+    }
+    around
 }
 
 fn leaf(category: &str, kind: &'static str, operation: Operation, around: &Around) -> Raw {

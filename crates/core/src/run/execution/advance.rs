@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 use super::{BlockKey, Execution, Unit, UnitPhase};
 use crate::{
     expr::Value,
-    run::{
-        Block, BlockKind, InstancePhase, PackPurpose, Status, Told,
-        block::Work,
-    },
+    run::{Block, BlockKind, InstancePhase, PackPurpose, Status, Told, block::Work},
 };
 
 impl Execution {
@@ -46,11 +43,10 @@ impl Execution {
         }
         let state = carrier.run.state(*step);
         match block.kind {
-            BlockKind::Services => false,
             BlockKind::Parallel | BlockKind::Execute { asynchronous: false } => {
                 !block.done && (!state.running || state.attempts > attempt + 1)
             }
-            BlockKind::Execute { asynchronous: true } => false,
+            BlockKind::Services | BlockKind::Execute { asynchronous: true } => false,
         }
     }
 
