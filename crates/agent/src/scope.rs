@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use testudo_core::{
     expr::{self, Expr, ExprError, Finalizer, Scope, Value},
     plan::{Reference, ReferenceKind, Surroundings},
-    run::{Answer, RunScope, UnitRun, Values, question},
+    run::{RunScope, UnitRun, Values},
     source::Node,
 };
 
@@ -73,48 +73,6 @@ impl HostScope<'_> {
         let found = crate::operations::walk::matching(self.working_dir, &patterns).map_err(ExprError::new)?;
         let found = found.into_iter().map(|path| Value::from(path.to_string_lossy().into_owned()));
         Ok(Value::list(found.collect()))
-    }
-}
-
-/// Writes down every answer that the world gave, for the engine to expand with.
-pub(crate) struct Recorder<'a> {
-    scopes: Vec<&'a dyn Scope>,
-    answers: RefCell<BTreeMap<String, Value>>,
-}
-
-impl<'a> Recorder<'a> {
-    pub(crate) fn new(scopes: Vec<&'a dyn Scope>) -> Self {
-        Recorder { scopes, answers: RefCell::new(BTreeMap::new()) }
-    }
-
-    pub(crate) fn into_answers(self) -> Vec<Answer> {
-        self.answers.into_inner().into_iter().map(|(question, value)| Answer { question, value }).collect()
-    }
-
-    fn record(
-        &self,
-        question: impl FnOnce() -> String,
-        ask: impl Fn(&dyn Scope) -> Result<Option<Expr>, ExprError>,
-    ) -> Result<Option<Expr>, ExprError> {
-        for scope in &self.scopes {
-            if let Some(answer) = ask(*scope)? {
-                if let Some(value) = answer.value() {
-                    self.answers.borrow_mut().insert(question(), value.clone());
-                }
-                return Ok(Some(answer));
-            }
-        }
-        Ok(None)
-    }
-}
-
-impl Scope for Recorder<'_> {
-    fn get(&self, name: &str) -> Result<Option<Expr>, ExprError> {
-        self.record(|| name.to_owned(), |scope| scope.get(name))
-    }
-
-    fn call(&self, name: &str, args: &[Value]) -> Result<Option<Expr>, ExprError> {
-        self.record(|| question(name, args), |scope| scope.call(name, args))
     }
 }
 
@@ -247,8 +205,9 @@ fn working_dir(
         match fs::create_dir_all(&dir) {
             Ok(()) => return Ok((dir, warning)),
             Err(error) => {
-                warning
-                    .get_or_insert_with(|| format!("warn: error using {} as working directory: {error}", dir.display()));
+                warning.get_or_insert_with(|| {
+                    format!("warn: error using {} as working directory: {error}", dir.display())
+                });
             }
         }
     }

@@ -14,7 +14,7 @@ use testudo_core::{
     plan::Identity,
     run::{Status, StopHow},
 };
-use testudo_engine::{Control, Drive, Given, Job, drive};
+use testudo_engine::{Clock, Control, Drive, Given, Job, drive};
 use testudo_local::LocalRunner;
 use testudo_store::{Folder, Meta, State};
 use tokio::sync::mpsc;
@@ -171,7 +171,7 @@ fn carry(state: &State, folder: Folder, files: Files, view: &View, orphan_limit:
         let signals = signals::listen(sender.clone(), audience.clone())?;
         let door = control::open(folder.path(), sender)?;
         let job = Job { plan: folder.plan.clone(), journal: folder.clone(), blobs: folder.clone(), given };
-        let drive_it = Drive { runner, catalog: Arc::new(files), audience: audience.clone() };
+        let drive_it = Drive { runner, catalog: Arc::new(files), audience: audience.clone(), clock: Clock::system() };
         let ended = drive(drive_it, job, controls).await;
         drop((signals, door));
         let interrupted = audience.interrupted();

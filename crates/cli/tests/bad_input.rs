@@ -32,7 +32,10 @@ fn says(ended: &Ended, parts: &[&str]) {
 #[test]
 fn all_mistakes_of_a_file_are_told_at_once() {
     let (_, ended) = refused("steps:\n- name: one\n  shel: x\n- paralel: {}\n- retry: {}");
-    says(&ended, &["bad.yaml:8:5", "did you mean `shell`", "bad.yaml:9:5", "did you mean `parallel`", "count", "3 errors"]);
+    says(
+        &ended,
+        &["bad.yaml:8:5", "did you mean `shell`", "bad.yaml:9:5", "did you mean `parallel`", "count", "3 errors"],
+    );
 }
 
 #[test]
@@ -40,7 +43,8 @@ fn a_million_cells_are_refused_with_their_count_and_the_limit() {
     let place = Place::new();
     let list = "[1,2,3,4,5,6,7,8,9,10]";
     let keys: String = (0..6).map(|key| format!("      k{key}: {list}\n")).collect();
-    let file = place.write("bad.yaml", &workflow(&format!("steps:\n- parallel:\n    matrix:\n{keys}    shell: 'true'")));
+    let file =
+        place.write("bad.yaml", &workflow(&format!("steps:\n- parallel:\n    matrix:\n{keys}    shell: 'true'")));
     let ended = place.end(&["run", file.to_str().unwrap()]);
     assert!(matches!(ended.code, Some(1 | 2)), "{}{}", ended.stdout, ended.stderr);
     let all = format!("{}{}", ended.stdout, ended.stderr).replace([',', '\u{2009}', '\u{202f}'], "");
@@ -137,10 +141,8 @@ fn a_full_disk_ends_the_run_and_says_so() {
     let place = Place::new();
     let small = place.path().join("small");
     fs::create_dir(&small).unwrap();
-    let file = place.write(
-        "fill.yaml",
-        &workflow("steps:\n- name: fill\n  shell: head -c 8000000 /dev/zero | tr '\\0' x"),
-    );
+    let file =
+        place.write("fill.yaml", &workflow("steps:\n- name: fill\n  shell: head -c 8000000 /dev/zero | tr '\\0' x"));
     let script = format!(
         "mount -t tmpfs -o size=2m tmpfs {small} && TESTUDO_STATE={small}/state exec {testudo} run {file} --artifacts {artifacts}",
         small = small.display(),

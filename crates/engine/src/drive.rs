@@ -15,7 +15,7 @@ use tokio::{
 
 pub use crate::values::Given;
 use crate::{
-    Audience, Blobs, Catalog, Journal, JournalError, News, Runner,
+    Audience, Blobs, Catalog, Clock, Journal, JournalError, News, Runner,
     tend::{Shared, tend},
 };
 
@@ -33,6 +33,7 @@ pub struct Drive {
     pub runner: Arc<dyn Runner>,
     pub catalog: Arc<dyn Catalog>,
     pub audience: Arc<dyn Audience>,
+    pub clock: Clock,
 }
 
 /// One execution to drive.
@@ -73,6 +74,7 @@ pub fn drive(
             blobs: job.blobs.clone(),
             audience: drive.audience.clone(),
             given: job.given.clone(),
+            clock: drive.clock,
             inbox: inbox.clone(),
         });
         let mut tasks = Tasks {
@@ -85,7 +87,7 @@ pub fn drive(
         };
         let mut batch = Vec::new();
         if execution.offset() == 0 {
-            batch.push(Event::Created { at: Timestamp::now() });
+            batch.push(Event::Created { at: drive.clock.now() });
         }
         let mut open = true;
         loop {
@@ -101,21 +103,23 @@ pub fn drive(
             }
             let Some(wanted) = execution.wanted() else { break };
             if let Some(status) = wanted.end {
-                batch.push(Event::Ended { status, at: Timestamp::now() });
+                batch.push(Event::Ended { status, at: drive.clock.now() });
                 continue;
             }
             let timer = wanted.timers.iter().min_by_key(|(_, moment)| **moment).map(|(timer, at)| (timer.clone(), *at));
             tasks.reconcile(&execution, wanted);
+            // In order: what is rare and urgent is not kept waiting by what is frequent, and a run is the same each time.
             tokio::select! {
+                biased;
+                control = controls.recv(), if open => match control {
+                    Some(control) => batch.push(asked(control, drive.clock.now())),
+                    None => open = false,
+                },
+                timer = due(drive.clock, timer) => batch.push(Event::Expired { timer, at: drive.clock.now() }),
+                Some(_) = tasks.set.join_next() => {}
                 received = events.recv_many(&mut batch, INBOX) => {
                     debug_assert!(received > 0, "the loop itself holds a sender");
                 }
-                control = controls.recv(), if open => match control {
-                    Some(control) => batch.push(asked(control)),
-                    None => open = false,
-                },
-                timer = due(timer) => batch.push(Event::Expired { timer, at: Timestamp::now() }),
-                Some(_) = tasks.set.join_next() => {}
             }
         }
         tasks.set.shutdown().await;
@@ -123,8 +127,7 @@ pub fn drive(
     })
 }
 
-fn asked(control: Control) -> Event {
-    let at = Timestamp::now();
+fn asked(control: Control, at: Timestamp) -> Event {
     match control {
         Control::Stop(how, reason) => Event::StopRequested { how, reason, at },
         Control::Pause => Event::PauseRequested { at },
@@ -132,10 +135,10 @@ fn asked(control: Control) -> Event {
     }
 }
 
-async fn due(timer: Option<(Timer, Timestamp)>) -> Timer {
+async fn due(clock: Clock, timer: Option<(Timer, Timestamp)>) -> Timer {
     match timer {
         Some((timer, moment)) => {
-            let left = Timestamp::now().duration_until(moment);
+            let left = clock.now().duration_until(moment);
             tokio::time::sleep(Duration::try_from(left).unwrap_or(Duration::ZERO)).await;
             timer
         }
@@ -198,12 +201,12 @@ async fn child(
     controls: mpsc::Receiver<Control>,
 ) {
     let ChildWant { unit, step, attempt, index, request, id, .. } = want;
+    let clock = outer.clock;
     let end = match outer.catalog.prepare(&request, &id, &parent.execution).await {
         Err(error) => ChildEnd { status: Status::Failed, outputs: BTreeMap::new(), error: Some(error) },
         Ok(prepared) => {
             let name = prepared.plan.execution.name.clone();
-            let started =
-                Event::ChildStarted { unit: unit.clone(), step, attempt, index, id, name, at: Timestamp::now() };
+            let started = Event::ChildStarted { unit: unit.clone(), step, attempt, index, id, name, at: clock.now() };
             if inbox.send(started).await.is_err() {
                 return;
             }
@@ -218,7 +221,7 @@ async fn child(
             }
         }
     };
-    let _ = inbox.send(Event::ChildEnded { unit, step, attempt, index, end, at: Timestamp::now() }).await;
+    let _ = inbox.send(Event::ChildEnded { unit, step, attempt, index, end, at: clock.now() }).await;
 }
 
 /// What an execution published: what its own steps wrote, the latest winning.

@@ -1,4 +1,4 @@
-//! The engine's end of a connection to an agent: whole frames in, whole frames out.
+//! One end of a connection between engine and agent: whole frames in, whole frames out.
 
 use std::io;
 
@@ -27,33 +27,69 @@ pub enum Frames<T> {
 
 /// A connection.
 pub struct Link {
-    reader: ReadHalf<Box<dyn Duplex>>,
-    writer: WriteHalf<Box<dyn Duplex>>,
+    hearer: Hearer,
+    sayer: Sayer,
+}
+
+/// The end of a connection that hears.
+pub struct Hearer {
+    stream: ReadHalf<Box<dyn Duplex>>,
     buffer: Vec<u8>,
     filled: usize,
     message: Vec<u8>,
 }
 
+/// The end of a connection that speaks.
+pub struct Sayer {
+    stream: WriteHalf<Box<dyn Duplex>>,
+}
+
 impl Link {
     pub fn new(stream: Box<dyn Duplex>) -> Self {
-        let (reader, writer) = tokio::io::split(stream);
-        Link { reader, writer, buffer: vec![0; 4 * frame::MAX_PAYLOAD], filled: 0, message: Vec::new() }
+        let (reader, stream) = tokio::io::split(stream);
+        let buffer = vec![0; frame::MAX_PAYLOAD + 64];
+        let hearer = Hearer { stream: reader, buffer, filled: 0, message: Vec::new() };
+        Link { hearer, sayer: Sayer { stream } }
+    }
+
+    /// Its two ends, for whoever must never stop hearing while it speaks.
+    pub fn split(self) -> (Hearer, Sayer) {
+        (self.hearer, self.sayer)
     }
 
     /// Says something.
     pub async fn say<T: Serialize>(&mut self, message: &T) -> Result<(), LinkError> {
+        self.sayer.say(message).await
+    }
+
+    /// Sends bytes that answer a read.
+    pub async fn send(&mut self, read: u64, bytes: &[u8]) -> Result<(), LinkError> {
+        self.sayer.send(read, bytes).await
+    }
+
+    /// The next whole message. Given up half-way it keeps what has arrived, so it may be raced against anything.
+    pub async fn next<T: DeserializeOwned>(&mut self) -> Result<Frames<T>, LinkError> {
+        self.hearer.next().await
+    }
+}
+
+impl Sayer {
+    /// Says something.
+    pub async fn say<T: Serialize>(&mut self, message: &T) -> Result<(), LinkError> {
         let mut bytes = Vec::new();
         frame::encode(message, &mut bytes);
-        Ok(self.writer.write_all(&bytes).await?)
+        Ok(self.stream.write_all(&bytes).await?)
     }
 
     /// Sends bytes that answer a read.
     pub async fn send(&mut self, read: u64, bytes: &[u8]) -> Result<(), LinkError> {
         let mut frames = Vec::with_capacity(bytes.len() + 256);
         frame::encode_data(read, bytes, &mut frames);
-        Ok(self.writer.write_all(&frames).await?)
+        Ok(self.stream.write_all(&frames).await?)
     }
+}
 
+impl Hearer {
     /// The next whole message. Given up half-way it keeps what has arrived, so it may be raced against anything.
     pub async fn next<T: DeserializeOwned>(&mut self) -> Result<Frames<T>, LinkError> {
         loop {
@@ -75,7 +111,7 @@ impl Link {
                 }
                 continue;
             }
-            let read = self.reader.read(&mut self.buffer[self.filled..]).await?;
+            let read = self.stream.read(&mut self.buffer[self.filled..]).await?;
             if read == 0 {
                 return Err(LinkError::Broken(io::ErrorKind::UnexpectedEof.into()));
             }

@@ -7,14 +7,15 @@ use std::{
 };
 
 use futures::StreamExt;
-use jiff::Timestamp;
 use testudo_core::{
     frame::{Answered, Ask, Down, Hello, MAX_READ, PROTOCOL, Source, Up},
     run::{Event, Keep, ReapHow, Report, UnitKey, UnitWant, WordId},
 };
 use tokio::sync::{mpsc, watch};
 
-use crate::{Audience, Blobs, Frames, Given, Link, LinkError, News, Reap, Runner, RunnerError, Sighting, UnitSpec};
+use crate::{
+    Audience, Blobs, Clock, Frames, Given, Link, LinkError, News, Reap, Runner, RunnerError, Sighting, UnitSpec,
+};
 
 /// What all units of an execution share.
 pub(crate) struct Shared {
@@ -23,6 +24,7 @@ pub(crate) struct Shared {
     pub(crate) blobs: Arc<dyn Blobs>,
     pub(crate) audience: Arc<dyn Audience>,
     pub(crate) given: Given,
+    pub(crate) clock: Clock,
     pub(crate) inbox: mpsc::Sender<Event>,
 }
 
@@ -125,6 +127,7 @@ async fn gone(sightings: &mut futures::stream::BoxStream<'static, Sighting>) -> 
 
 async fn wait(pause: &mut Duration, wants: &mut watch::Receiver<Arc<UnitWant>>) {
     tokio::select! {
+        biased;
         () = tokio::time::sleep(*pause) => {}
         _ = wants.changed() => {}
     }
@@ -133,7 +136,7 @@ async fn wait(pause: &mut Duration, wants: &mut watch::Receiver<Arc<UnitWant>>) 
 
 /// Writes a loss down and waits for what follows from it. Whether there is still an engine.
 async fn lost(shared: &Shared, key: &UnitKey, reason: String, wants: &mut watch::Receiver<Arc<UnitWant>>) -> bool {
-    let event = Event::Lost { unit: key.clone(), at: Timestamp::now(), reason };
+    let event = Event::Lost { unit: key.clone(), at: shared.clock.now(), reason };
     if shared.inbox.send(event).await.is_err() {
         return false;
     }
@@ -157,7 +160,7 @@ async fn reap(shared: &Shared, spec: &UnitSpec, how: ReapHow, wants: &mut watch:
         let _ = shared.blobs.publish_output(&spec.key, &name).await;
     }
     if shared.runner.reap(spec, how).await.is_ok() {
-        let event = Event::Reaped { unit: spec.key.clone(), at: Timestamp::now() };
+        let event = Event::Reaped { unit: spec.key.clone(), at: shared.clock.now() };
         let _ = shared.inbox.send(event).await;
         return true;
     }
@@ -239,6 +242,8 @@ impl<'a> Session<'a> {
                 return Ok(Ended::Reap);
             }
             tokio::select! {
+                biased;
+                _ = beat.tick() => self.link.say(&Down::Heartbeat).await?,
                 changed = wants.changed() => {
                     if changed.is_err() {
                         return Ok(Ended::Over);
@@ -252,7 +257,6 @@ impl<'a> Session<'a> {
                         return Ok(Ended::Over);
                     }
                 }
-                _ = beat.tick() => self.link.say(&Down::Heartbeat).await?,
             }
         }
     }
@@ -264,14 +268,13 @@ impl<'a> Session<'a> {
                 unit: self.key.clone(),
                 life: hello.life.clone(),
                 address: self.address.clone(),
-                at: Timestamp::now(),
+                at: self.shared.clock.now(),
             };
             if self.shared.inbox.send(met).await.is_err() {
                 return Some(Ended::Over);
             }
             while wants.borrow_and_update().life.is_none() {
-                let reap = wants.borrow().reap;
-                if reap.is_some() {
+                if wants.borrow().reap.is_some() {
                     return Some(Ended::Reap);
                 }
                 if wants.changed().await.is_err() {

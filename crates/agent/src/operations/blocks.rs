@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, path::Path};
 use testudo_core::{
     frame::PackId,
     plan::{Operation, Platform, expand_execute, expand_parallel, expand_services, pack_sources},
-    run::{Outcome, Report, Request, RunScope, Status, Told, UnitKey, Work, pack_origin},
+    run::{Outcome, Recorder, Report, Request, RunScope, Status, Told, UnitKey, Work, pack_origin},
 };
 
 use super::{Evaluate, Hand, Hears, Job, packs};
-use crate::scope::{HostScope, Recorder};
+use crate::scope::HostScope;
 
 /// Expands a block on the unit's real files, and remembers what it asked for.
 pub(super) fn prepare(evaluate: &Evaluate<'_>, hand: &Hand, operation: &Operation) -> Result<Job, Outcome> {

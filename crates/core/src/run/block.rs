@@ -41,6 +41,8 @@ pub struct Block {
     pub done: bool,
     /// Nothing may start any more: a first failure, a stop, or services that are no longer needed.
     pub stopping: bool,
+    /// Its step always runs, or hangs below one that does: a stop leaves it to the window of the unit that carries it.
+    pub always: bool,
     /// The step that waits for the services to be gone.
     pub stopper: Option<Stopper>,
     /// How many gates have been opened, by instance.
@@ -117,6 +119,11 @@ impl Block {
             .filter(move |(_, instance)| !stopping || instance.phase != InstancePhase::Waiting)
             .take(self.parallelism.max(1))
             .map(|(at, _)| at)
+    }
+
+    /// Whether a stop of the execution leaves it alone: services go when their step says so.
+    pub fn outlives_stop(&self) -> bool {
+        self.always || self.kind == BlockKind::Services
     }
 
     /// Instances that ended other than well.

@@ -154,15 +154,13 @@ impl Execution {
                 match block.kind {
                     BlockKind::Services if block.stopping => (Ending::Aborted, "the services are stopped".to_owned()),
                     BlockKind::Services => return None,
-                    _ if own.is_some() => own?,
+                    _ if own.is_some() && !block.always => own?,
                     _ if block.stopping => (Ending::Aborted, "another worker failed, or the step is over".to_owned()),
                     _ => return None,
                 }
             }
         };
-        let busy = self
-            .blocks_of(key)
-            .any(|(_, _, block)| block.kind != BlockKind::Services && !block.done && !block.is_over());
+        let busy = self.blocks_of(key).any(|(_, _, block)| !block.outlives_stop() && !block.done && !block.is_over());
         (!busy).then_some((ending, reason))
     }
 
