@@ -29,7 +29,7 @@ pub(super) fn check(metadata: &Metadata) -> Findings {
         match EXCEPTIONS.iter().find(|(known, _)| known == name) {
             Some((_, why)) => findings.note(format!("{name} {lines}: {why}")),
             None => {
-                findings.complain(format!("{name} is there as {lines}: agree on one, or give a reason in versions.rs"))
+                findings.complain(format!("{name} is there as {lines}: agree on one, or give a reason in versions.rs"));
             }
         }
     }
