@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, IoSlice, Write},
+    io::{self, IoSlice, Seek, Write},
     os::unix::fs::FileExt,
 };
 
@@ -25,8 +25,8 @@ pub struct Output {
 
 impl Output {
     /// Goes on behind what the file has.
-    pub fn new(file: File, mask: Mask) -> io::Result<Self> {
-        let length = file.metadata()?.len();
+    pub fn new(mut file: File, mask: Mask) -> io::Result<Self> {
+        let length = file.seek(io::SeekFrom::End(0))?;
         Ok(Output { file, length, mask, step: record::NO_STEP, at_line_start: true, buffer: Vec::new() })
     }
 

@@ -69,6 +69,6 @@ impl PipeReader {
 /// Opens a file below the unit's folder.
 pub fn open_below(folder: &OwnedFd, name: &str, write: bool) -> io::Result<File> {
     use rustix::fs::{Mode, OFlags, openat};
-    let access = if write { OFlags::RDWR | OFlags::CREATE | OFlags::APPEND } else { OFlags::RDONLY };
+    let access = if write { OFlags::RDWR | OFlags::CREATE } else { OFlags::RDONLY };
     Ok(File::from(openat(folder, name, access | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR)?))
 }

@@ -2,13 +2,14 @@
 
 use std::{
     fs::File,
-    io::{self, Read},
+    io::{self, Read, Write},
     os::{fd::OwnedFd, unix::net::UnixListener},
 };
 
 use rustix::fs::{Mode, OFlags, openat};
 
 use crate::{
+    processes::open_below,
     settings::{FILE, Settings},
     sys::{self, Caller, Room},
     unit,
@@ -29,14 +30,46 @@ pub fn main() -> i32 {
     match prepare() {
         Ok(prepared) => {
             sys::say_verdict(verdict, "ok");
+            let last_words = LastWords::reserve(&prepared.folder);
             match prepared.run() {
                 Ok(()) => 0,
-                Err(_) => 1,
+                Err(error) => {
+                    last_words.say(&error.to_string());
+                    1
+                }
             }
         }
         Err(error) => {
             sys::say_verdict(verdict, &error);
             1
+        }
+    }
+}
+
+/// A file in the unit's folder in which a dying agent says why. Its room is taken beforehand: the commonest reason is
+/// a disk that is full.
+struct LastWords(Option<File>);
+
+/// The name of that file.
+pub const LAST_WORDS: &str = "last-words";
+/// Its length in bytes.
+const ROOM: usize = 512;
+
+impl LastWords {
+    fn reserve(folder: &OwnedFd) -> Self {
+        let reserve = || {
+            let mut file = open_below(folder, LAST_WORDS, true)?;
+            file.write_all(&[b' '; ROOM])?;
+            Ok::<_, io::Error>(file)
+        };
+        LastWords(reserve().ok())
+    }
+
+    fn say(&self, text: &str) {
+        if let Some(file) = &self.0 {
+            let text = &text.as_bytes()[..text.len().min(ROOM)];
+            // Nobody is left who could be told of a failure.
+            let _ = rustix::io::pwrite(file, text, 0);
         }
     }
 }

@@ -71,7 +71,9 @@ impl Catalog for Files {
             // Children read the same files: a link in the store costs nothing.
             let from = self.state.folder(&parent.id).join("packs").join(&content.0);
             let to = path.join("packs").join(&content.0);
-            std::fs::hard_link(&from, &to).or_else(|_| std::fs::copy(&from, &to).map(drop)).map_err(|e| e.to_string())?;
+            std::fs::hard_link(&from, &to)
+                .or_else(|_| std::fs::copy(&from, &to).map(drop))
+                .map_err(|e| e.to_string())?;
         }
         prepared(folder)
     }

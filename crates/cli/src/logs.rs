@@ -22,7 +22,8 @@ pub(crate) fn logs(args: &LogsArgs) -> anyhow::Result<u8> {
     let state = environment::state()?;
     let folder = state.find(args.execution.as_deref())?;
     let filter = args.grep.as_deref().map(regex::Regex::new).transpose().context("--grep")?;
-    let mut shown = Shown { filter, tail: VecDeque::new(), limit: args.tail.filter(|_| !args.follow), printed: BTreeMap::new() };
+    let mut shown =
+        Shown { filter, tail: VecDeque::new(), limit: args.tail.filter(|_| !args.follow), printed: BTreeMap::new() };
     loop {
         let execution = folder.execution()?;
         let units = chosen(&execution, args)?;
@@ -50,11 +51,8 @@ fn chosen(execution: &Execution, args: &LogsArgs) -> anyhow::Result<Vec<UnitKey>
             Some(name) => all.into_iter().filter(|unit| has(execution, unit, name)).collect(),
         });
     };
-    let named: Vec<UnitKey> = all
-        .iter()
-        .filter(|key| key.to_string() == *worker || label_of(execution, key) == *worker)
-        .cloned()
-        .collect();
+    let named: Vec<UnitKey> =
+        all.iter().filter(|key| key.to_string() == *worker || label_of(execution, key) == *worker).cloned().collect();
     if named.is_empty() {
         let names: Vec<String> = all.iter().map(|key| format!("\"{}\"", label_of(execution, key))).collect();
         return Err(Absent(format!("there is no worker \"{worker}\"; there are {}", names.join(", "))).into());

@@ -155,8 +155,7 @@ fn recorded(folder: &Folder) -> anyhow::Result<Recorded> {
 /// Fails early, and says where, rather than at the first artifact.
 fn probe_writable(folder: &Path) -> anyhow::Result<()> {
     let probe = folder.join(format!(".testudo-{}", std::process::id()));
-    std::fs::write(&probe, b"")
-        .with_context(|| format!("artifacts cannot be kept in {}", folder.display()))?;
+    std::fs::write(&probe, b"").with_context(|| format!("artifacts cannot be kept in {}", folder.display()))?;
     std::fs::remove_file(&probe).with_context(|| format!("artifacts cannot be kept in {}", folder.display()))
 }
 
@@ -187,8 +186,10 @@ fn carry(state: &State, folder: Folder, files: Files, view: &View, orphan_limit:
             }
             Err(error) => {
                 audience.end(Ending::Lost)?;
-                Err(anyhow::Error::new(error)
-                    .context(format!("the run goes on without this testudo; `testudo recover {}` fetches it back", folder.meta.name)))
+                Err(anyhow::Error::new(error).context(format!(
+                    "the run goes on without this testudo; `testudo recover {}` fetches it back",
+                    folder.meta.name
+                )))
             }
         }
     })

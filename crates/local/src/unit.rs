@@ -14,7 +14,7 @@ use rustix::{
     fs::{FlockOperation, flock},
     process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
 };
-use testudo_agent::{Settings, start::ARGUMENT, sys};
+use testudo_agent::{Settings, start::{ARGUMENT, LAST_WORDS}, sys};
 use testudo_engine::RunnerError;
 use tokio::{io::unix::AsyncFd, net::UnixStream};
 
@@ -118,6 +118,13 @@ impl Folder {
         let number: i32 = fs::read_to_string(self.file("pid")).ok()?.parse().ok()?;
         let process = pidfd_open(Pid::from_raw(number)?, PidfdFlags::NONBLOCK).ok()?;
         self.is_alive().then_some(process)
+    }
+
+    /// Why the agent is gone, as far as it could say so.
+    pub(crate) fn why_gone(&self) -> String {
+        let said = fs::read_to_string(self.file(LAST_WORDS)).unwrap_or_default();
+        let said = said.trim();
+        if said.is_empty() { "its agent is gone".to_owned() } else { format!("its agent is gone: {said}") }
     }
 
     /// Returns when the agent is gone.
