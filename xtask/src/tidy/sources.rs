@@ -56,7 +56,8 @@ fn is_code(path: &Path) -> bool {
 
 fn read(name: &str, text: &str, findings: &mut Findings) {
     let lines = text.lines().count();
-    if name.ends_with(".rs") && lines > LONG {
+    let is_rust = Path::new(name).extension().is_some_and(|extension| extension == "rs");
+    if is_rust && lines > LONG {
         findings.note(format!("{name} has {lines} lines"));
     }
     for (number, line) in text.lines().enumerate() {
@@ -65,7 +66,7 @@ fn read(name: &str, text: &str, findings: &mut Findings) {
             findings.complain(format!("{place}: write what is owed and its cure as a sentence, or file an issue"));
         }
         let silences = ["#[allow(", "#![allow("].iter().any(|start| line.trim_start().starts_with(start));
-        if name.ends_with(".rs") && silences && !attribute(text, number).contains("reason") {
+        if is_rust && silences && !attribute(text, number).contains("reason") {
             findings
                 .complain(format!("{place}: #[expect(…, reason = \"…\")] says why, and when it is no longer needed"));
         }
