@@ -1,0 +1,256 @@
+//! What commands write, as it comes: whole chunks where one unit writes alone, prefixed lines where several may.
+//!
+//! A unit's events and its output travel apart. Each record names its step, so a line about a step waits here for the
+//! output it belongs before or behind, for a moment.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::{Duration, Instant},
+};
+
+use testudo_core::{
+    frame::record::{self, Record},
+    run::UnitKey,
+};
+use testudo_store::stamp;
+
+use super::out::Out;
+
+/// How long a line about a step waits for output that may still be on its way.
+const PATIENCE: Duration = Duration::from_millis(150);
+/// A line longer than this is broken: somebody writes no line ends at all.
+const LONGEST: usize = 1 << 20;
+
+/// Where a line about a unit belongs among its output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Before what the step writes.
+    Opens(u32),
+    /// Behind everything written so far.
+    Behind,
+}
+
+/// How a unit's output is shown.
+pub(super) enum Shape {
+    /// As it comes: nobody else writes.
+    Chunks,
+    /// Line by line, behind this prefix.
+    Lines(String),
+}
+
+/// Says whether a line of a step is worth showing.
+pub(super) type Filter = Box<dyn Fn(u32, &[u8]) -> bool + Send>;
+
+/// The outputs of all units.
+pub(super) struct Streams {
+    units: BTreeMap<String, BTreeMap<UnitKey, Stream>>,
+    page: Page,
+    /// Lines about units that have come.
+    lines: u64,
+}
+
+/// Where the outputs meet.
+struct Page {
+    timestamps: bool,
+    /// A line has begun that has not ended.
+    open: bool,
+}
+
+impl Page {
+    fn fresh_line(&mut self, out: &mut Out) {
+        if std::mem::take(&mut self.open) {
+            out.raw(b"\n");
+        }
+    }
+}
+
+/// The output of one unit.
+#[derive(Default)]
+struct Stream {
+    chunks: bool,
+    prefix: Vec<u8>,
+    filter: Option<Filter>,
+    /// A record that has not wholly come.
+    rest: Vec<u8>,
+    /// A line that has not wholly come, and the time of its first byte.
+    line: Vec<u8>,
+    nanos: u64,
+    /// Lines about the unit that wait for their place.
+    waiting: VecDeque<Waiting>,
+    /// When something last came.
+    last: Option<Instant>,
+}
+
+struct Waiting {
+    place: Place,
+    text: String,
+    /// Lines about different units keep the order they came in, as far as output does not part them.
+    number: u64,
+}
+
+impl Streams {
+    pub(super) fn new(timestamps: bool) -> Self {
+        Streams { units: BTreeMap::new(), page: Page { timestamps, open: false }, lines: 0 }
+    }
+
+    /// Gets to know a unit, before anything of it is shown.
+    pub(super) fn meet(&mut self, run: &str, unit: &UnitKey, shape: Shape, filter: Option<Filter>) {
+        let timestamps = self.page.timestamps;
+        let stream = find(&mut self.units, run, unit);
+        stream.chunks = matches!(shape, Shape::Chunks) && !timestamps;
+        stream.prefix = match shape {
+            Shape::Chunks => Vec::new(),
+            Shape::Lines(prefix) => prefix.into_bytes(),
+        };
+        stream.filter = filter;
+    }
+
+    /// A line about a unit; it waits for its place.
+    pub(super) fn line(&mut self, run: &str, unit: &UnitKey, place: Place, text: String, out: &mut Out) {
+        let others = self.all().any(|stream| !stream.waiting.is_empty());
+        self.lines += 1;
+        let number = self.lines;
+        let stream = find(&mut self.units, run, unit);
+        stream.waiting.push_back(Waiting { place, text, number });
+        if stream.last.is_none() && !others {
+            // The unit has written nothing, so nothing can be on its way behind which this belongs.
+            stream.release(None, &mut self.page, out);
+        }
+        stream.last = Some(Instant::now());
+    }
+
+    /// Output of a unit.
+    pub(super) fn output(&mut self, run: &str, unit: &UnitKey, records: &[u8], out: &mut Out) {
+        let stream = find(&mut self.units, run, unit);
+        stream.last = Some(Instant::now());
+        let mut rest = std::mem::take(&mut stream.rest);
+        if rest.is_empty() {
+            rest.extend_from_slice(stream.take(records, &mut self.page, out));
+        } else {
+            rest.extend_from_slice(records);
+            let left = stream.take(&rest, &mut self.page, out).len();
+            rest.drain(..rest.len() - left);
+        }
+        stream.rest = rest;
+    }
+
+    /// Nothing more will come of a unit: everything it has is shown.
+    pub(super) fn finish(&mut self, run: &str, unit: &UnitKey, out: &mut Out) {
+        let stream = find(&mut self.units, run, unit);
+        stream.release(None, &mut self.page, out);
+        stream.end_line(&mut self.page, out);
+    }
+
+    /// Shows lines that have waited long enough; all of them where that is asked.
+    pub(super) fn settle(&mut self, all: bool, out: &mut Out) {
+        let is_due = |stream: &Stream| all || stream.last.is_none_or(|last| last.elapsed() > PATIENCE);
+        let next = |stream: &&mut Stream| stream.waiting.front().map_or(u64::MAX, |line| line.number);
+        loop {
+            let due = self.units.values_mut().flat_map(BTreeMap::values_mut);
+            let due = due.filter(|stream| !stream.waiting.is_empty() && is_due(stream));
+            let Some(stream) = due.min_by_key(next) else { break };
+            stream.release_one(&mut self.page, out);
+        }
+        if all {
+            for stream in self.units.values_mut().flat_map(BTreeMap::values_mut) {
+                stream.end_line(&mut self.page, out);
+            }
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Stream> {
+        self.units.values().flat_map(BTreeMap::values)
+    }
+
+    /// What follows starts on a line of its own.
+    pub(super) fn fresh_line(&mut self, out: &mut Out) {
+        self.page.fresh_line(out);
+    }
+}
+
+/// The stream of a unit. Nothing is allocated where it is known, which is nearly always.
+fn find<'a>(units: &'a mut BTreeMap<String, BTreeMap<UnitKey, Stream>>, run: &str, unit: &UnitKey) -> &'a mut Stream {
+    if !units.get(run).is_some_and(|units| units.contains_key(unit)) {
+        units.entry(run.to_owned()).or_default().insert(unit.clone(), Stream::default());
+    }
+    units.get_mut(run).and_then(|units| units.get_mut(unit)).expect("it was put there where it was missing")
+}
+
+impl Stream {
+    /// Shows whole records; what is left of the bytes is returned.
+    fn take<'a>(&mut self, records: &'a [u8], page: &mut Page, out: &mut Out) -> &'a [u8] {
+        let mut at = records;
+        while let Some((one, after)) = record::split(at) {
+            at = after;
+            if self.waiting.iter().any(|line| line.place == Place::Opens(one.step)) {
+                self.release(Some(one.step), page, out);
+            }
+            if self.chunks {
+                out.raw(one.bytes);
+                page.open = one.bytes.last().map_or(page.open, |last| *last != b'\n');
+            } else {
+                self.show_lines(one, page, out);
+            }
+        }
+        at
+    }
+
+    fn show_lines(&mut self, one: Record<'_>, page: &mut Page, out: &mut Out) {
+        for piece in one.bytes.split_inclusive(|byte| *byte == b'\n') {
+            if self.line.is_empty() {
+                self.nanos = one.nanos;
+            }
+            let whole = piece.ends_with(b"\n");
+            if !whole && self.line.len() + piece.len() < LONGEST {
+                self.line.extend_from_slice(piece);
+                continue;
+            }
+            let first = if self.line.is_empty() { piece } else { &self.line };
+            if self.filter.as_ref().is_none_or(|filter| filter(one.step, first)) {
+                self.lead(page, out);
+                out.raw(&self.line);
+                out.raw(piece);
+                if !whole {
+                    out.raw(b"\n");
+                }
+            }
+            self.line.clear();
+        }
+    }
+
+    /// What stands in front of a line.
+    fn lead(&self, page: &mut Page, out: &mut Out) {
+        page.fresh_line(out);
+        if page.timestamps {
+            out.raw(stamp(self.nanos).as_bytes());
+            out.raw(b" ");
+        }
+        out.raw(&self.prefix);
+    }
+
+    fn end_line(&mut self, page: &mut Page, out: &mut Out) {
+        if !self.line.is_empty() {
+            self.lead(page, out);
+            out.raw(&self.line);
+            out.raw(b"\n");
+            self.line.clear();
+        }
+    }
+
+    /// Shows waiting lines: up to the one that opens a step, or all.
+    fn release(&mut self, until: Option<u32>, page: &mut Page, out: &mut Out) {
+        while let Some(place) = self.release_one(page, out) {
+            if until.is_some_and(|step| place == Place::Opens(step)) {
+                break;
+            }
+        }
+    }
+
+    fn release_one(&mut self, page: &mut Page, out: &mut Out) -> Option<Place> {
+        let Waiting { place, text, .. } = self.waiting.pop_front()?;
+        self.end_line(page, out);
+        page.fresh_line(out);
+        out.text(&text);
+        Some(place)
+    }
+}
