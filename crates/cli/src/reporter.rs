@@ -1,6 +1,7 @@
 //! What a person sees of a run, drawn from events. Nothing else writes to the terminal while a run goes on.
 
 use std::{
+    io::IsTerminal,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -12,7 +13,10 @@ use testudo_core::run::Status;
 use testudo_engine::{Audience, News};
 use testudo_store::Folder;
 
-use crate::args::{Output, View};
+use crate::{
+    args::{Output, View},
+    environment,
+};
 
 pub(crate) mod fold;
 pub(crate) mod plan;
@@ -22,10 +26,17 @@ pub(crate) mod words;
 mod end;
 mod header;
 mod json;
+mod live;
+mod naming;
 mod out;
 mod plain;
 mod rows;
+mod scene;
+mod screen;
 mod streams;
+mod tail;
+#[cfg(test)]
+mod tests;
 mod why;
 
 /// How a run ended for whoever watched it.
@@ -60,6 +71,10 @@ const BEAT: Duration = Duration::from_millis(100);
 pub(crate) fn audience(view: &View, folder: Arc<Folder>) -> Arc<Reporter> {
     let show: Box<dyn Show> = match view.output {
         Output::Json => Box::new(json::Json::new()),
+        Output::Pretty if is_watched() => match live::Live::new(view.clone(), folder.clone()) {
+            Ok(live) => Box::new(live),
+            Err(_) => Box::new(plain::Plain::new(view.clone(), folder)),
+        },
         Output::Pretty => Box::new(plain::Plain::new(view.clone(), folder)),
     };
     let reporter =
@@ -83,6 +98,11 @@ pub(crate) fn audience(view: &View, folder: Arc<Folder>) -> Arc<Reporter> {
         }
     });
     reporter
+}
+
+/// Whether a person sits at a terminal that can be drawn on.
+fn is_watched() -> bool {
+    std::io::stdout().is_terminal() && !environment::is_dumb() && !environment::is_ci()
 }
 
 impl Reporter {

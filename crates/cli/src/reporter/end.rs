@@ -82,7 +82,11 @@ fn tail(path: &Path, step: Option<usize>) -> io::Result<Vec<String>> {
 pub(super) fn text(over: &Over<'_>, view: View) -> String {
     let mut text = status_line(over, view);
     let status = over.execution.status();
-    let causes = if status == Status::Passed { Vec::new() } else { why::causes(over.execution) };
+    let mut causes = if status == Status::Passed { Vec::new() } else { why::causes(over.execution) };
+    if status == Status::Canceled {
+        // Whoever stopped it knows why it ended.
+        causes.retain(|cause| !cause.stopped);
+    }
     if status != Status::Passed {
         text.push_str(&failures(over, &causes, view));
     }
@@ -101,12 +105,12 @@ fn status_line(over: &Over<'_>, view: View) -> String {
     if let Some(tests) = tests(over.summary) {
         line.push_str(&format!(" {} {tests}", view.marks.dot()));
     }
-    line.push('\n');
     if let Some((_, reason)) = over.execution.stop_reason()
         && !reason.is_empty()
     {
-        line.push_str(&format!("  {reason}\n"));
+        line.push_str(&format!(" {} {reason}", view.marks.dot()));
     }
+    line.push('\n');
     line
 }
 
@@ -171,7 +175,9 @@ fn raw_cause(over: &Over<'_>, cause: &Cause, view: View) -> String {
     let (step, worker) = why::named(over.execution, cause);
     let name = if step.is_empty() { over.meta.workflow.clone() } else { step };
     let mut text = headline(&name, &worker, cause.status, view);
-    for line in cause.why.lines() {
+    // Why it was stopped stands in the first line of all.
+    let why = if cause.stopped { "it was under way" } else { &cause.why };
+    for line in why.lines() {
         text.push_str(&format!("  {line}\n"));
     }
     let lines = (over.tail)(&cause.unit, cause.step);
@@ -196,7 +202,8 @@ fn headline(name: &str, worker: &str, status: Status, view: View) -> String {
     if worker.is_empty() {
         return format!("{style}{mark}{RESET} {}\n", bold(&words::cut(name, room)));
     }
-    let name = words::cut(name, room.saturating_sub(words::width(worker) + 3).max(20));
+    let worker = words::cut(worker, room.saturating_sub(23).max(20));
+    let name = words::cut(name, room.saturating_sub(words::width(&worker) + 3).max(20));
     format!("{style}{mark}{RESET} {}   {worker}\n", bold(&name))
 }
 

@@ -2,20 +2,23 @@
 
 use testudo_core::{
     plan::Plan,
-    run::{Execution, Status, UnitKey},
+    run::{Execution, Status},
 };
 use testudo_store::{Folder, Meta};
 
-use super::style::{Marks, bold, dim};
+use super::{
+    style::{Marks, bold, dim},
+    words,
+};
 
 /// `quickstart #1 · on this machine as processes`, with what this machine will not do.
-pub(super) fn text(folder: &Folder, marks: Marks) -> String {
+pub(super) fn text(folder: &Folder, marks: Marks, columns: usize) -> String {
     let Meta { name, workflow, number, .. } = &folder.meta;
     let dot = marks.dot();
     let own = if *name == format!("{workflow}-{number}") { String::new() } else { format!(" {dot} {name}") };
     let mut text = format!("{} #{number}{own} {dot} on this machine as processes\n", bold(workflow));
     for line in notes(&folder.plan) {
-        text.push_str(&dim(&line));
+        text.push_str(&dim(&words::clip(&line, columns)));
         text.push('\n');
     }
     text.push('\n');
@@ -49,9 +52,4 @@ pub(super) fn interrupted(count: u32) -> &'static str {
 /// A word as a shell takes it.
 pub(super) fn quoted(word: &str) -> String {
     testudo_core::expr::shell_quote([word])
-}
-
-/// The run's own unit.
-pub(super) fn is_main(key: &UnitKey) -> bool {
-    *key == UnitKey::main()
 }

@@ -30,6 +30,25 @@ impl Out {
         Out { to: Some(BufWriter::with_capacity(BUFFER, to)), color }
     }
 
+    /// Memory, for tests.
+    #[cfg(test)]
+    pub(super) fn to_memory() -> (Self, std::sync::Arc<std::sync::Mutex<Vec<u8>>>) {
+        #[derive(Clone, Default)]
+        struct Shared(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+        impl Write for Shared {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.lock().expect("a test that panics ends").write(bytes)
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let shared = Shared::default();
+        let to: Box<dyn Write + Send> = Box::new(shared.clone());
+        (Out { to: Some(BufWriter::new(to)), color: false }, shared.0)
+    }
+
     /// Text of our own.
     pub(super) fn text(&mut self, text: &str) {
         if self.color {

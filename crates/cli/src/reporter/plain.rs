@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::{self, IsTerminal},
+    io,
     sync::Arc,
 };
 
@@ -10,7 +10,6 @@ use jiff::Timestamp;
 use testudo_core::{
     plan::{Operation, Role, Step, UnitPlan},
     run::{Event, Execution, Report, Status, StopHow, Timer, UnitKey},
-    summary::{label_of, step_of},
 };
 use testudo_engine::News;
 use testudo_store::Folder;
@@ -19,10 +18,10 @@ use super::{
     Ending, Show,
     end::{self, View as EndView},
     fold::Fold,
-    header,
+    header, naming,
     out::Out,
     rows,
-    streams::{Filter, Place, Shape, Streams},
+    streams::{Meeting, Opener, Place, Shape, Streams},
     style::{Marks, paint},
     why, words,
 };
@@ -46,7 +45,7 @@ impl Plain {
     pub(super) fn new(view: View, folder: Arc<Folder>) -> Self {
         let marks = environment::marks();
         let mut out = Out::stdout();
-        out.text(&header::text(&folder, marks));
+        out.text(&header::text(&folder, marks, usize::MAX));
         out.flush();
         let streams = Streams::new(view.timestamps);
         Plain {
@@ -97,35 +96,21 @@ impl Plain {
         let Some(unit) = execution.unit(key) else { return };
         let plan = unit.run.plan();
         let alone = is_top(&self.folder, execution) && key == &UnitKey::main();
-        let shape = if alone && !plan.steps.iter().any(has_block) {
-            Shape::Chunks
-        } else {
-            Shape::Lines(self.prefix(execution, key))
-        };
-        self.streams.meet(&id, key, shape, repeats(plan));
-    }
-
-    /// `[Tests#fast 2/4] `; nothing for the run's own unit.
-    fn prefix(&self, execution: &Execution, key: &UnitKey) -> String {
-        let top = is_top(&self.folder, execution);
-        let mut name = if top { String::new() } else { execution.plan().execution.name.clone() };
-        if key != &UnitKey::main() {
-            if !top {
-                name.push(' ');
-            }
-            name.push_str(&step_of(execution, key));
-            let label = label_of(execution, key);
-            if !label.is_empty() {
-                name.push('#');
-                name.push_str(&label);
-            }
-        }
-        if name.is_empty() { name } else { format!("[{name}] ") }
+        let prefix = naming::prefix(&self.folder.meta.id, execution, key);
+        let bullet = self.marks.bullet();
+        let lead = (key != &UnitKey::main()).then(|| format!("{prefix}{bullet} started\n"));
+        let opener = has_sections(plan).then(|| {
+            // Groups do not nest, so only the run's own steps fold.
+            let fold = if alone { self.fold } else { Fold::None };
+            opener(plan.clone(), format!("{prefix}{bullet} "), fold)
+        });
+        let shape = if alone && naming::is_alone(plan) { Shape::Chunks } else { Shape::Lines(prefix) };
+        self.streams.meet(&id, key, Meeting { shape, filter: naming::repeats(plan), lead, opener });
     }
 
     fn say(&mut self, execution: &Execution, key: &UnitKey, place: Place, text: &str) {
         self.meet(execution, key);
-        let line = format!("{}{} {text}\n", self.prefix(execution, key), self.marks.bullet());
+        let line = format!("{}{} {text}\n", naming::prefix(&self.folder.meta.id, execution, key), self.marks.bullet());
         let line = self.marks.plain(line);
         self.streams.line(&execution.plan().execution.id, key, place, line, &mut self.out);
     }
@@ -135,9 +120,7 @@ impl Plain {
         match event {
             Event::Met { unit, .. } => {
                 self.meet(execution, unit);
-                if unit != &UnitKey::main() {
-                    self.say(execution, unit, Place::Behind, "started");
-                }
+                self.streams.begin(id, unit, &mut self.out);
             }
             Event::Reported { unit, report, at, .. } => self.report(execution, unit, report, *at),
             Event::Lost { unit, reason, .. } => self.say(execution, unit, Place::Behind, &format!("lost: {reason}")),
@@ -185,16 +168,10 @@ impl Plain {
         let is_main = key == &UnitKey::main();
         match report {
             Report::Started { step, attempt: 0 } if in_sections && *step < plan.steps.len() => {
-                let title = title(plan, *step);
-                let text = match (is_main && is_top(&self.folder, execution)).then(|| self.fold.open(*step, &title, at))
-                {
-                    Some(Some(marker)) => marker,
-                    _ => format!("{}{} {title}\n", self.prefix(execution, key), self.marks.bullet()),
-                };
                 self.meet(execution, key);
-                let place = Place::Opens(u32::try_from(*step).unwrap_or(u32::MAX));
-                let id = &execution.plan().execution.id;
-                self.streams.line(id, key, place, self.marks.plain(text), &mut self.out);
+                let nanos = u64::try_from(at.as_nanosecond()).unwrap_or(0);
+                let step = u32::try_from(*step).unwrap_or(u32::MAX);
+                self.streams.open(&execution.plan().execution.id, key, step, nanos, &mut self.out);
             }
             Report::Attempted { step, again: false, .. } if in_sections && *step < plan.steps.len() => {
                 if is_main
@@ -311,18 +288,6 @@ fn is_top(folder: &Folder, execution: &Execution) -> bool {
     folder.meta.id == execution.plan().execution.id
 }
 
-fn has_block(step: &Step) -> bool {
-    matches!(
-        step.operation,
-        Some(
-            Operation::Parallel(_)
-                | Operation::StartServices { .. }
-                | Operation::StopServices { .. }
-                | Operation::Execute(_)
-        )
-    )
-}
-
 /// What an author gave a unit to do; files that it is handed or hands back are no steps to speak of.
 fn is_section(step: &Step) -> bool {
     match &step.operation {
@@ -338,6 +303,16 @@ fn has_sections(plan: &UnitPlan) -> bool {
         Role::Worker => plan.steps.iter().filter(|step| is_section(step)).count() > 1,
         Role::Service(_) => false,
     }
+}
+
+/// Makes the lines that the steps of a unit open with.
+fn opener(plan: Arc<UnitPlan>, lead: String, fold: Fold) -> Opener {
+    Box::new(move |step, nanos| {
+        let step = usize::try_from(step).ok().filter(|step| *step < plan.steps.len())?;
+        let title = title(&plan, step);
+        let at = Timestamp::from_nanosecond(i128::from(nanos)).unwrap_or(Timestamp::UNIX_EPOCH);
+        Some(fold.open(step, &title, at).unwrap_or_else(|| format!("{lead}{title}\n")))
+    })
 }
 
 /// `(2/5) label`, with the group that the step belongs to.
@@ -371,31 +346,4 @@ fn verdict(status: Status, took: &str, why: &str) -> String {
     };
     let why = why.lines().next().unwrap_or_default();
     format!("{style}{word}{reset} in {took}{colon}{why}")
-}
-
-/// Steps whose work is other units say of each what is told here anyway, in better words.
-fn repeats(plan: &UnitPlan) -> Option<Filter> {
-    let mut leads: BTreeMap<u32, Vec<String>> = BTreeMap::new();
-    for (at, step) in plan.steps.iter().enumerate() {
-        let starts = match &step.operation {
-            Some(Operation::Parallel(_)) => vec!["worker/".to_owned()],
-            Some(Operation::StartServices { services }) => {
-                services.iter().map(|(name, _)| format!("{name}/")).collect()
-            }
-            _ => continue,
-        };
-        leads.insert(u32::try_from(at).unwrap_or(u32::MAX), starts);
-    }
-    if leads.is_empty() {
-        return None;
-    }
-    Some(Box::new(move |step, line| {
-        let starts = leads.get(&step);
-        !starts.is_some_and(|starts| starts.iter().any(|start| line.starts_with(start.as_bytes())))
-    }))
-}
-
-/// Whether a person sits at the other end.
-pub(super) fn is_watched() -> bool {
-    io::stdout().is_terminal() && !environment::is_dumb()
 }

@@ -1,6 +1,6 @@
 //! What stands on the line of a step: how it is, what is special about it, how long it took.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use testudo_core::{
@@ -58,7 +58,13 @@ pub(super) fn took((start, end): (Option<Timestamp>, Option<Timestamp>), now: Ti
 }
 
 /// What is special about a step that is over.
-pub(super) fn detail(execution: &Execution, key: &UnitKey, step: usize, marks: Marks) -> String {
+pub(super) fn detail(
+    execution: &Execution,
+    key: &UnitKey,
+    step: usize,
+    marks: Marks,
+    ready: &BTreeMap<UnitKey, Duration>,
+) -> String {
     let Some(unit) = execution.unit(key) else { return String::new() };
     let run = &unit.run;
     let (plan, status) = (run.step(step), run.status(step));
@@ -69,7 +75,7 @@ pub(super) fn detail(execution: &Execution, key: &UnitKey, step: usize, marks: M
     for inner in step..plan.end {
         match (&run.step(inner).operation, execution.block(key, inner)) {
             (Some(Operation::Parallel(_) | Operation::StartServices { .. } | Operation::Execute(_)), Some(block)) => {
-                facts.push(of_block(execution, block));
+                facts.push(of_block(block, ready));
             }
             (Some(Operation::Artifacts(_)), _) if inner == step && key == &UnitKey::main() => {
                 let kept = unit.artifacts;
@@ -107,7 +113,7 @@ fn failing_leaf(execution: &Execution, key: &UnitKey, run: &UnitRun, step: usize
 }
 
 /// A block that is over, in a few words.
-pub(super) fn of_block(execution: &Execution, block: &Block) -> String {
+fn of_block(block: &Block, ready: &BTreeMap<UnitKey, Duration>) -> String {
     let Progress { total, failed, .. } = progress(block);
     match block.kind {
         BlockKind::Parallel => {
@@ -120,7 +126,7 @@ pub(super) fn of_block(execution: &Execution, block: &Block) -> String {
                 (_, _) => format!("{workers}, {failed} failed"),
             }
         }
-        BlockKind::Services => services(execution, block),
+        BlockKind::Services => services(block, ready),
         BlockKind::Execute { .. } => {
             let executions = words::counted(total as u64, "execution");
             if failed == 0 { executions } else { format!("{executions}, {failed} failed") }
@@ -128,22 +134,16 @@ pub(super) fn of_block(execution: &Execution, block: &Block) -> String {
     }
 }
 
-fn services(execution: &Execution, block: &Block) -> String {
+fn services(block: &Block, ready: &BTreeMap<UnitKey, Duration>) -> String {
     let [instance] = block.instances.as_slice() else {
-        return words::counted(block.instances.len() as u64, "service");
+        let slowest = block.instances.iter().filter_map(|instance| ready.get(&instance.key)).max();
+        let after = slowest.map(|after| format!(" ready after {}", words::duration(*after))).unwrap_or_default();
+        return format!("{}{after}", words::counted(block.instances.len() as u64, "service"));
     };
-    let Some(unit) = execution.unit(&instance.key) else { return instance.group.clone() };
-    match ready_after(unit) {
-        Some(after) => format!("{} ready after {}", instance.group, words::duration(after)),
+    match ready.get(&instance.key) {
+        Some(after) => format!("{} ready after {}", instance.group, words::duration(*after)),
         None => instance.group.clone(),
     }
-}
-
-/// How long a service took to be ready. The fold keeps no moment for it, so this holds while nothing came after.
-fn ready_after(unit: &Unit) -> Option<Duration> {
-    let (start, heard) = (unit.met_at?, unit.run.last_heard()?);
-    (unit.ready && unit.over.is_none() && unit.run.stopping().is_none())
-        .then(|| Duration::try_from(heard.duration_since(start)).unwrap_or_default())
 }
 
 /// `2 modes × 4 shards`: how the values of instances multiply.

@@ -4,7 +4,7 @@
 //! output it belongs before or behind, for a moment.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -41,6 +41,18 @@ pub(super) enum Shape {
 /// Says whether a line of a step is worth showing.
 pub(super) type Filter = Box<dyn Fn(u32, &[u8]) -> bool + Send>;
 
+/// The line that a step of a unit opens with, at a time in nanoseconds.
+pub(super) type Opener = Box<dyn Fn(u32, u64) -> Option<String> + Send>;
+
+/// How a unit is shown.
+pub(super) struct Meeting {
+    pub(super) shape: Shape,
+    pub(super) filter: Option<Filter>,
+    /// The first line about it.
+    pub(super) lead: Option<String>,
+    pub(super) opener: Option<Opener>,
+}
+
 /// The outputs of all units.
 pub(super) struct Streams {
     units: BTreeMap<String, BTreeMap<UnitKey, Stream>>,
@@ -70,6 +82,10 @@ struct Stream {
     chunks: bool,
     prefix: Vec<u8>,
     filter: Option<Filter>,
+    lead: Option<String>,
+    opener: Option<Opener>,
+    /// Steps that have opened, or wait for it.
+    opened: BTreeSet<u32>,
     /// A record that has not wholly come.
     rest: Vec<u8>,
     /// A line that has not wholly come, and the time of its first byte.
@@ -94,7 +110,8 @@ impl Streams {
     }
 
     /// Gets to know a unit, before anything of it is shown.
-    pub(super) fn meet(&mut self, run: &str, unit: &UnitKey, shape: Shape, filter: Option<Filter>) {
+    pub(super) fn meet(&mut self, run: &str, unit: &UnitKey, meeting: Meeting) {
+        let Meeting { shape, filter, lead, opener } = meeting;
         let timestamps = self.page.timestamps;
         let stream = find(&mut self.units, run, unit);
         stream.chunks = matches!(shape, Shape::Chunks) && !timestamps;
@@ -103,6 +120,23 @@ impl Streams {
             Shape::Lines(prefix) => prefix.into_bytes(),
         };
         stream.filter = filter;
+        stream.lead = lead;
+        stream.opener = opener;
+    }
+
+    /// A unit has begun. What it writes may have told so before.
+    pub(super) fn begin(&mut self, run: &str, unit: &UnitKey, out: &mut Out) {
+        if let Some(lead) = find(&mut self.units, run, unit).lead.take() {
+            self.line(run, unit, Place::Behind, lead, out);
+        }
+    }
+
+    /// A step has begun. What it writes may have told so before.
+    pub(super) fn open(&mut self, run: &str, unit: &UnitKey, step: u32, nanos: u64, out: &mut Out) {
+        let stream = find(&mut self.units, run, unit);
+        if let Some(text) = stream.opening(step, nanos) {
+            self.line(run, unit, Place::Opens(step), text, out);
+        }
     }
 
     /// A line about a unit; it waits for its place.
@@ -184,6 +218,14 @@ impl Stream {
             at = after;
             if self.waiting.iter().any(|line| line.place == Place::Opens(one.step)) {
                 self.release(Some(one.step), page, out);
+            } else if self.lead.is_some() || self.opener.is_some() && !self.opened.contains(&one.step) {
+                // Output is faster than events now and then.
+                let (lead, opening) = (self.lead.take(), self.opening(one.step, one.nanos));
+                self.release(None, page, out);
+                for text in lead.into_iter().chain(opening) {
+                    page.fresh_line(out);
+                    out.text(&text);
+                }
             }
             if self.chunks {
                 out.raw(one.bytes);
@@ -193,6 +235,11 @@ impl Stream {
             }
         }
         at
+    }
+
+    /// The line that a step opens with, once.
+    fn opening(&mut self, step: u32, nanos: u64) -> Option<String> {
+        if self.opened.insert(step) { self.opener.as_ref()?(step, nanos) } else { None }
     }
 
     fn show_lines(&mut self, one: Record<'_>, page: &mut Page, out: &mut Out) {

@@ -17,7 +17,7 @@ pub(super) struct Cause {
     pub(super) status: Status,
     pub(super) why: String,
     /// It was taken down by a stop: worth a word only where nothing else went wrong.
-    stopped: bool,
+    pub(super) stopped: bool,
 }
 
 /// What went wrong, the worst first.
