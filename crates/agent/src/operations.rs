@@ -6,7 +6,7 @@ use std::{cell::RefCell, os::fd::OwnedFd, path::PathBuf, rc::Rc};
 use testudo_core::{
     expr::{self, ExprError, Scope},
     plan::{Operation, Surroundings},
-    run::{Outcome, Report, RunScope, Told, UnitRun, Values},
+    run::{Outcome, Report, RunScope, Told, UnitRun, Values, veil},
 };
 use tokio::sync::{mpsc, watch};
 
@@ -131,24 +131,28 @@ impl Evaluate<'_> {
     /// One text.
     fn text(&self, template: &str) -> Result<String, Outcome> {
         if !template.contains("{{") {
-            return Ok(template.to_owned());
+            return Ok(self.unveiled(template.to_owned()));
         }
-        self.with(|scopes| {
+        let text = self.with(|scopes| {
             let result = expr::compile_template(template)?.finish(scopes, expr::Finalizer::Fail)?;
             Ok(result.require()?.string_form().into_owned())
-        })
+        })?;
+        Ok(self.unveiled(text))
     }
 
     /// A list of texts, of which one may become several.
     fn list(&self, templates: &[String]) -> Result<Vec<String>, Outcome> {
-        if !templates.iter().any(|template| template.contains("{{")) {
-            return Ok(templates.to_vec());
-        }
-        self.with(|scopes| {
+        let texts: Vec<String> = self.with(|scopes| {
             let mut scopes = scopes.to_vec();
             scopes.push(&expr::Finalizer::Fail);
             Ok(expr::resolve_list(templates, &scopes, false)?.into_iter().map(|item| item.text).collect())
-        })
+        })?;
+        Ok(texts.into_iter().map(|text| self.unveiled(text)).collect())
+    }
+
+    /// Sensitive words are put in at the last moment.
+    fn unveiled(&self, text: String) -> String {
+        if veil::is_veiled(&text) { veil::unveil(&text, &self.values.references) } else { text }
     }
 
     /// A path, from the working directory where it is relative.

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use testudo_core::{
     expr::{self, Expr, ExprError, Finalizer, Scope, Value},
     plan::{Reference, ReferenceKind, Surroundings},
-    run::{RunScope, UnitRun, Values},
+    run::{RunScope, UnitRun, Values, veil},
     source::Node,
 };
 
@@ -126,6 +126,9 @@ pub(crate) fn environment(
     }
     let done = lazy.done.into_inner();
     variables.extend(done);
+    for value in variables.values_mut().filter(|value| veil::is_veiled(value)) {
+        *value = veil::unveil(value, &values.references);
+    }
     let (working_dir, warning) = working_dir(run, step, surroundings, values, &variables)?;
     variables.entry("PWD".to_owned()).or_insert_with(|| working_dir.to_string_lossy().into_owned());
     Ok(Environment { variables, working_dir, warning })

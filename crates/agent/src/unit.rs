@@ -15,6 +15,7 @@ use testudo_core::{
     expr::{self, Finalizer, Scope},
     frame::{Down, Hello, Numbered, PROTOCOL, Up},
     plan::{Operation, Role, Surroundings},
+    run::veil::veil,
     run::{Ending, Next, Outcome, Report, RunScope, Status, Told, UnitRun, Values, Word, WordId},
 };
 use tokio::{
@@ -575,11 +576,10 @@ impl Agent {
                 self.say(step, &format!("\n{how} • Retrying: attempt #{} (of {count}):", attempt + 1))?;
             }
         } else if !values.values.is_empty() {
-            let masked = {
-                let output = self.output.borrow();
-                values.values.into_iter().map(|(key, text)| (key, output.mask().text(&text))).collect()
-            };
-            self.report(Report::Outputs { step, values: masked })?;
+            // Written down without the sensitive words in them; whoever uses them puts the words back in.
+            let veiled = values.values.into_iter().map(|(key, text)| (key, veil(&text, &self.values.references)));
+            let values = veiled.collect();
+            self.report(Report::Outputs { step, values })?;
         }
         Ok(())
     }

@@ -173,3 +173,18 @@ fn bytes_that_are_no_text_are_kept_as_they_came() {
     let output = place.testudo(&["logs"]).output().unwrap().stdout;
     assert_eq!(output, b"latin \xe9\xe4 nul \0 carriage\rreturn \xff\xfe end\nno final line feed\nnext\n");
 }
+
+#[test]
+fn a_secret_travels_to_workers_and_children_and_still_shows_nowhere() {
+    const SECRET: &str = "sup3r-s3cr3t-t0ken";
+    let place = Place::new();
+    let ended = place.run("secret-travels", &[]);
+    let all = format!("{}{}{}", ended.stdout, ended.stderr, place.logs(&["secret-travels-1"]));
+    assert_eq!(ended.code, Some(0), "{all}");
+    assert!(place.logs(&["secret-child-1"]).contains("child has ****"));
+    assert!(!all.contains(SECRET), "{all}");
+    for file in files(&place.path().join("state")) {
+        let bytes = fs::read(&file).unwrap_or_default();
+        assert!(!bytes.windows(SECRET.len()).any(|window| window == SECRET.as_bytes()), "{}", file.display());
+    }
+}

@@ -104,6 +104,12 @@ pub struct Note {
 #[serde(rename_all = "camelCase")]
 pub struct Platform {
     pub images: ImageTable,
+    /// A working tree stands in for repositories (`--content`).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub content: bool,
+    /// Workflows that `execute` finds, with their labels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub catalog: Vec<CatalogEntry>,
 }
 
 /// The slice of a plan that one agent carries out.

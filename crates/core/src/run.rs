@@ -13,6 +13,7 @@ mod report;
 mod scope;
 mod status;
 mod unit;
+pub mod veil;
 mod wanted;
 
 pub use crate::plan::ChildRequest;

@@ -23,7 +23,7 @@ pub(super) fn prepare(evaluate: &Evaluate<'_>, hand: &Hand, operation: &Operatio
         own: None,
     };
     let host = HostScope { working_dir: &evaluate.environment.working_dir };
-    let recorder = Recorder::new(vec![&known, &host]);
+    let recorder = Recorder::new(vec![&known, &host], &evaluate.values.references);
     let unit: UnitKey = hand.unit.parse().map_err(|_| fatal("a unit's name is malformed"))?;
     let origin = pack_origin(&unit, &hand.r#ref, hand.attempt);
     // What a platform says about images changes no answer.

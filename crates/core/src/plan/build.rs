@@ -13,9 +13,12 @@ use super::{
     flatten::{Raw, flatten, number, slug},
     notes,
 };
+use serde::{Deserialize, Serialize};
+
 use crate::{
     duration,
     expr::{self, Expr, ExprError, Scope, Value},
+    run::veil,
     source::{Diagnostic, Node},
 };
 
@@ -25,16 +28,12 @@ pub struct Context {
     pub workflow: String,
     pub execution: Identity,
     pub platform: Platform,
-    /// Workflows that `execute` finds, with their labels.
-    pub catalog: Vec<CatalogEntry>,
     /// How long a pause that nobody lifts may last, in milliseconds.
     pub pause: Option<u64>,
-    /// A working tree stands in for repositories (`--content`).
-    pub content: bool,
 }
 
 /// A workflow that `execute` can find.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CatalogEntry {
     pub name: String,
     pub labels: BTreeMap<String, String>,
@@ -45,7 +44,7 @@ const REPOSITORY: &str = "/data/repo";
 
 /// Plans an execution, or says everything that is in the way.
 pub fn build(spec: &Node, context: &Context) -> Result<Plan, Vec<Diagnostic>> {
-    let mut builder = Builder::new(&context.platform, &context.catalog, context.content);
+    let mut builder = Builder::new(&context.platform);
     let main = builder.unit(spec, Role::Main, &[], &[]);
     if builder.problems.is_empty() && !main.steps.iter().any(|step| step.operation.is_some()) {
         builder.problems.push(
@@ -88,7 +87,7 @@ pub fn worker_unit(
     packs: &[Unpack],
     fetches: &[FetchEntry],
 ) -> Result<UnitPlan, Vec<Diagnostic>> {
-    let mut builder = Builder::new(platform, &[], false);
+    let mut builder = Builder::new(platform);
     let mut spec = instance.clone();
     let short: Vec<_> =
         SHORT_FORM.iter().filter_map(|field| spec.take(field).map(|node| ((*field).to_owned(), node))).collect();
@@ -107,7 +106,7 @@ pub(super) const SHORT_FORM: &[&str] =
 
 /// Plans one instance of a service from its text.
 pub fn service_unit(instance: &Node, platform: &Platform, packs: &[Unpack]) -> Result<UnitPlan, Vec<Diagnostic>> {
-    let mut builder = Builder::new(platform, &[], false);
+    let mut builder = Builder::new(platform);
     let service = ServicePlan {
         probe: instance.get("readinessProbe").and_then(|node| builder.probe(node)),
         timeout: builder.duration(instance, "timeout"),
@@ -156,8 +155,6 @@ fn deadline(spec: &Node) -> Option<Deadline> {
 
 struct Builder<'a> {
     platform: &'a Platform,
-    catalog: &'a [CatalogEntry],
-    content: bool,
     problems: Vec<Diagnostic>,
     ids: BTreeSet<String>,
     references: BTreeSet<Reference>,
@@ -165,11 +162,9 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(platform: &'a Platform, catalog: &'a [CatalogEntry], content: bool) -> Self {
+    fn new(platform: &'a Platform) -> Self {
         Builder {
             platform,
-            catalog,
-            content,
             problems: Vec::new(),
             ids: BTreeSet::new(),
             references: BTreeSet::new(),
@@ -190,11 +185,11 @@ impl<'a> Builder<'a> {
             let operation = Operation::Unpack { packs: packs.to_vec() };
             root.children.push(leaf("Unpack files", "unpack", operation, &around));
         }
-        self.content_operations(spec, &around, None, None, &mut root.children);
-        if matches!(role, Role::Main) && self.content && !self.placed_content {
+        self.content_operations(spec, &around, None, &mut root.children);
+        if matches!(role, Role::Main) && self.platform.content && !self.placed_content {
             root.children.insert(0, placed_content(&around));
         }
-        let (start, stop) = self.services(spec, &around, None);
+        let (start, stop) = self.services(spec, &around);
         root.children.extend(start);
         for list in ["setup", "steps", "after"] {
             for step in spec.get_items(list) {
@@ -277,8 +272,8 @@ impl<'a> Builder<'a> {
             let millis = self.duration(step, "delay").unwrap_or(0);
             operations.push(leaf(&format!("Delay: {delay}"), "delay", Operation::Delay { millis }, &around));
         }
-        self.content_operations(step, &around, None, retry.as_ref(), &mut operations);
-        let (start, stop) = self.services(step, &around, condition);
+        self.content_operations(step, &around, retry.as_ref(), &mut operations);
+        let (start, stop) = self.services(step, &around);
         operations.extend(start);
         operations.extend(self.nested(step, "setup", &around));
         if let Some(run) = step.get("run") {
@@ -416,19 +411,12 @@ impl<'a> Builder<'a> {
         self.references.extend(surroundings.files.iter().filter_map(|file| file.content_from.clone()));
     }
 
-    fn content_operations(
-        &mut self,
-        level: &Node,
-        around: &Around,
-        _condition: Option<&str>,
-        retry: Option<&Retry>,
-        operations: &mut Vec<Raw>,
-    ) {
+    fn content_operations(&mut self, level: &Node, around: &Around, retry: Option<&Retry>, operations: &mut Vec<Raw>) {
         let Some(content) = level.get("content") else { return };
         if let Some(git) = content.get("git") {
             let mut git = git_of(git);
-            git.replaced = self.content;
-            self.placed_content |= self.content;
+            git.replaced = self.platform.content;
+            self.placed_content |= self.platform.content;
             for one in [&git.username, &git.token, &git.ssh_key].into_iter().flatten() {
                 if let super::Credential::From(reference) = one {
                     self.references.insert(reference.clone());
@@ -453,7 +441,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn services(&mut self, level: &Node, around: &Around, _condition: Option<&str>) -> (Option<Raw>, Option<Raw>) {
+    fn services(&mut self, level: &Node, around: &Around) -> (Option<Raw>, Option<Raw>) {
         let blocks = level.get_entries("services");
         if blocks.is_empty() {
             return (None, None);
@@ -520,7 +508,12 @@ impl<'a> Builder<'a> {
     }
 
     fn select(&self, selector: &Node) -> Vec<String> {
-        self.catalog.iter().filter(|entry| selects(selector, &entry.labels)).map(|entry| entry.name.clone()).collect()
+        self.platform
+            .catalog
+            .iter()
+            .filter(|entry| selects(selector, &entry.labels))
+            .map(|entry| entry.name.clone())
+            .collect()
     }
 
     fn probe(&mut self, node: &Node) -> Option<Probe> {
@@ -658,6 +651,11 @@ pub(super) fn texts(node: &Node, field: &str) -> Vec<String> {
 
 /// `secret("name", "key")` calls in the texts of a unit; blocks with units of their own collect theirs.
 fn secret_calls(node: &Node, found: &mut SecretCalls) {
+    if let Some(text) = node.as_str()
+        && veil::is_veiled(text)
+    {
+        found.0.get_mut().extend(veil::veiled(text));
+    }
     if let Some(text) = node.as_str()
         && text.contains("secret(")
         && let Ok(template) = expr::compile_template(text)

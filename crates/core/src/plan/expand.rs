@@ -12,6 +12,7 @@ use super::{
 use crate::{
     expr::{Expr, ExprError, Finalizer, Scope, Value},
     frame::PackId,
+    resolve::SENSITIVE,
     run::Work,
     source::{Diagnostic, Node},
     split,
@@ -344,7 +345,7 @@ fn text(template: &str, scope: &dyn Scope) -> Result<String, String> {
         .map_err(|error| error.message)
 }
 
-/// Leaves `env.*` for the instance, where it means the instance's own environment.
+/// Leaves `env.*` for the instance, where it means the instance's own environment, and secrets for whoever uses them.
 struct WithoutEnv<'a>(&'a dyn Scope);
 
 impl Scope for WithoutEnv<'_> {
@@ -353,6 +354,6 @@ impl Scope for WithoutEnv<'_> {
     }
 
     fn call(&self, name: &str, args: &[Value]) -> Result<Option<Expr>, ExprError> {
-        self.0.call(name, args)
+        if matches!(name, "secret" | "credential" | SENSITIVE) { Ok(None) } else { self.0.call(name, args) }
     }
 }
