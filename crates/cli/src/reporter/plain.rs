@@ -227,7 +227,7 @@ impl Plain {
                         verdict(*status, &took, &why)
                     }
                 };
-                self.say(execution, key, Place::Behind, &text);
+                self.say(execution, key, Place::Last, &text);
             }
             Report::Heard { .. }
             | Report::Entered { .. }

@@ -20,7 +20,7 @@ use super::{
     out::Out,
     scene::Scene,
     screen::Size,
-    streams::{Meeting, Place, Shape, Streams},
+    streams::{Meeting, Opener, Place, Shape, Streams},
     style::Marks,
     tail::Tails,
 };
@@ -467,5 +467,34 @@ fn lines_about_a_step_stand_around_what_it_wrote_however_late_that_comes() {
     of two
     [w] half a line
     [w] and
+    ");
+}
+
+#[test]
+fn output_that_is_faster_than_the_event_of_its_step_waits_for_it() {
+    let (mut out, written) = Out::to_memory();
+    let mut streams = Streams::new(false);
+    let main = UnitKey::main();
+    let opener: Option<Opener> = Some(Box::new(|step, _| Some(format!("step {step}\n"))));
+    streams.meet("id", &main, Meeting { shape: Shape::Chunks, filter: None, lead: None, opener });
+    streams.open("id", &main, 1, 0, &mut out);
+    let both = [record(1, b"of one\n"), record(2, b"of two\n"), record(3, b"of three\n")].concat();
+    streams.output("id", &main, &both[..both.len() - 3], &mut out);
+    streams.line("id", &main, Place::Behind, "one ends\n".to_owned(), &mut out);
+    streams.open("id", &main, 2, 0, &mut out);
+    streams.line("id", &main, Place::Behind, "two ends\n".to_owned(), &mut out);
+    streams.output("id", &main, &both[both.len() - 3..], &mut out);
+    // Nobody tells that the third begins, and it is shown all the same.
+    streams.finish("id", &main, &mut out);
+    out.flush();
+    assert_snapshot!(String::from_utf8(written.lock().unwrap().clone()).unwrap(), @r"
+    step 1
+    of one
+    one ends
+    step 2
+    of two
+    two ends
+    step 3
+    of three
     ");
 }
