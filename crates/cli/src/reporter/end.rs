@@ -80,38 +80,32 @@ fn tail(path: &Path, step: Option<usize>) -> io::Result<Vec<String>> {
 
 /// The last screen.
 pub(super) fn text(over: &Over<'_>, view: View) -> String {
-    let mut text = status_line(over, view);
     let status = over.execution.status();
+    let mut lines = vec![status_line(over, view)];
     let mut causes = if status == Status::Passed { Vec::new() } else { why::causes(over.execution) };
     if status == Status::Canceled {
         // Whoever stopped it knows why it ended.
         causes.retain(|cause| !cause.stopped);
     }
     if status != Status::Passed {
-        text.push_str(&failures(over, &causes, view));
+        lines.extend(failures(over, &causes, view));
     }
-    text.push_str(&bottom(over, &causes, view));
-    view.marks.plain(text)
+    lines.extend(bottom(over, &causes, view));
+    lines.push(String::new());
+    view.marks.plain(lines.join("\n"))
 }
 
 fn status_line(over: &Over<'_>, view: View) -> String {
     let status = over.execution.status();
     let took = words::duration(Duration::from_millis(over.summary.duration_ms));
     let style = paint(status);
-    let word = status.word();
     let mark = view.marks.of(status, 0);
     let link = if matches!(status, Status::Passed | Status::Failed) { "in" } else { "after" };
-    let mut line = format!("{style}{mark} {word}{RESET} {link} {took}");
-    if let Some(tests) = tests(over.summary) {
-        line.push_str(&format!(" {} {tests}", view.marks.dot()));
-    }
-    if let Some((_, reason)) = over.execution.stop_reason()
-        && !reason.is_empty()
-    {
-        line.push_str(&format!(" {} {reason}", view.marks.dot()));
-    }
-    line.push('\n');
-    line
+    let first = format!("{style}{mark} {status}{RESET} {link} {took}");
+    let reason = over.execution.stop_reason().map(|(_, reason)| reason.to_owned());
+    let facts = [tests(over.summary), reason.filter(|reason| !reason.is_empty())];
+    let facts: Vec<String> = std::iter::once(first).chain(facts.into_iter().flatten()).collect();
+    facts.join(&format!(" {} ", view.marks.dot()))
 }
 
 /// `408 tests, 407 passed, 1 failed`.
@@ -130,68 +124,61 @@ fn tests(summary: &Summary) -> Option<String> {
     Some(format!("{total}, {}", facts.join(", ")))
 }
 
-/// The first failures: cases of reports before raw lines.
-fn failures(over: &Over<'_>, causes: &[Cause], view: View) -> String {
-    let mut text = String::new();
+/// The first failures, each behind an empty line: cases of reports before raw lines.
+fn failures(over: &Over<'_>, causes: &[Cause], view: View) -> Vec<String> {
     let cases = &over.summary.failures;
-    for found in cases.iter().take(view.show_failures) {
-        text.push('\n');
-        text.push_str(&case(found, view));
-    }
     // A unit whose report tells of failed cases has told why it failed.
-    let told = |cause: &Cause| cases.iter().any(|found| found.unit == cause.unit);
+    let told = |cause: &&Cause| cases.iter().any(|found| found.unit == cause.unit);
     let raw: Vec<&Cause> = causes.iter().filter(|cause| !told(cause)).collect();
     let room = view.show_failures.saturating_sub(cases.len());
+    let mut lines = Vec::new();
+    for found in cases.iter().take(view.show_failures) {
+        lines.push(String::new());
+        lines.extend(case(found, view));
+    }
     for cause in raw.iter().take(room) {
-        text.push('\n');
-        text.push_str(&raw_cause(over, cause, view));
+        lines.push(String::new());
+        lines.extend(raw_cause(over, cause, view));
     }
     let more = (cases.len() + raw.len()).saturating_sub(view.show_failures);
     if more > 0 && view.show_failures > 0 {
         let more = words::counted(more as u64, "more failure");
-        text.push_str(&format!("\n  {DIM}and {more}; --show-failures N shows more{RESET}\n"));
+        lines.push(String::new());
+        lines.push(format!("  {DIM}and {more}; --show-failures N shows more{RESET}"));
     }
-    text
+    lines
 }
 
-fn case(found: &FoundCase, view: View) -> String {
-    let mut text = headline(&title_of(&found.case), &found.worker, Status::Failed, view);
+fn case(found: &FoundCase, view: View) -> Vec<String> {
     let message = if found.case.message.is_empty() { &found.case.details } else { &found.case.message };
-    let lines: Vec<String> = message.lines().map(|line| words::tame(line.as_bytes())).collect();
-    let lines: Vec<&String> = lines.iter().filter(|line| !line.trim().is_empty()).collect();
-    for line in lines.iter().take(MESSAGE) {
-        text.push_str(&format!("  {line}\n"));
+    let message: Vec<String> = message.lines().map(|line| words::tame(line.as_bytes())).collect();
+    let message: Vec<&String> = message.iter().filter(|line| !line.trim().is_empty()).collect();
+    let mut lines = vec![headline(&title_of(&found.case), &found.worker, Status::Failed, view)];
+    lines.extend(message.iter().take(MESSAGE).map(|line| format!("  {line}")));
+    if message.len() > MESSAGE {
+        lines.push(format!("  {DIM}…{RESET}"));
     }
-    if lines.len() > MESSAGE {
-        text.push_str(&format!("  {DIM}…{RESET}\n"));
-    }
-    if let Some(place) = place_of(&found.case) {
-        text.push_str(&format!("  {DIM}{place}{RESET}\n"));
-    }
-    text
+    lines.extend(place_of(&found.case).map(|place| format!("  {DIM}{place}{RESET}")));
+    lines
 }
 
-fn raw_cause(over: &Over<'_>, cause: &Cause, view: View) -> String {
+fn raw_cause(over: &Over<'_>, cause: &Cause, view: View) -> Vec<String> {
     let (step, worker) = why::named(over.execution, cause);
     let name = if step.is_empty() { over.meta.workflow.clone() } else { step };
-    let mut text = headline(&name, &worker, cause.status, view);
+    let mut lines = vec![headline(&name, &worker, cause.status, view)];
     // Why it was stopped stands in the first line of all.
     let why = if cause.stopped { "it was under way" } else { &cause.why };
-    for line in why.lines() {
-        text.push_str(&format!("  {line}\n"));
-    }
-    let lines = (over.tail)(&cause.unit, cause.step);
+    lines.extend(why.lines().map(|line| format!("  {line}")));
+    let tail = (over.tail)(&cause.unit, cause.step);
     let blank = |line: &&String| line.trim().is_empty();
-    let from = lines.iter().take_while(blank).count();
-    let to = lines.len() - lines.iter().rev().take_while(blank).count();
+    let from = tail.iter().take_while(blank).count();
+    let to = tail.len() - tail.iter().rev().take_while(blank).count();
     let bar = if view.marks == Marks::Unicode { "│" } else { "|" };
-    for line in lines.get(from..to).unwrap_or_default() {
-        // What the step said of itself has been said.
-        if line.trim() != cause.why.trim() {
-            text.push_str(&format!("  {DIM}{bar}{RESET} {line}\n"));
-        }
-    }
-    text
+    // What the step said of itself has been said.
+    let said = |line: &&String| line.trim() == cause.why.trim();
+    let tail = tail.get(from..to).unwrap_or_default().iter().filter(|line| !said(line));
+    lines.extend(tail.map(|line| format!("  {DIM}{bar}{RESET} {line}")));
+    lines
 }
 
 /// The mark, what failed, and where.
@@ -200,69 +187,56 @@ fn headline(name: &str, worker: &str, status: Status, view: View) -> String {
     let mark = view.marks.of(status, 0);
     let room = view.width.saturating_sub(words::width(mark) + 1);
     if worker.is_empty() {
-        return format!("{style}{mark}{RESET} {}\n", bold(&words::cut(name, room)));
+        return format!("{style}{mark}{RESET} {}", bold(&words::cut(name, room)));
     }
     let worker = words::cut(worker, room.saturating_sub(23).max(20));
     let name = words::cut(name, room.saturating_sub(words::width(&worker) + 3).max(20));
-    format!("{style}{mark}{RESET} {}   {worker}\n", bold(&name))
+    format!("{style}{mark}{RESET} {}   {worker}", bold(&name))
 }
 
-fn bottom(over: &Over<'_>, causes: &[Cause], view: View) -> String {
+fn bottom(over: &Over<'_>, causes: &[Cause], view: View) -> Vec<String> {
     let name = quoted(&over.meta.name);
     let passed = over.execution.status() == Status::Passed;
-    let mut lines: Vec<(&str, String)> = Vec::new();
+    let mut facts: Vec<(&str, String)> = Vec::new();
     if passed && let Some(slowest) = over.summary.slowest.first() {
-        lines.push(("slowest", slowest_line(slowest, over.summary.tests, view)));
+        facts.push(("slowest", slowest_line(slowest, view)));
     }
     let kept = over.summary.artifacts;
     if kept.files > 0 {
         let folder = format!("{}/", nearest(&over.meta.artifacts, over.here).display());
         let amount = format!("{}, {}", words::counted(kept.files, "file"), words::size(kept.bytes));
-        lines.push(("files", format!("{folder}   {DIM}{amount}{RESET}")));
+        facts.push(("files", format!("{folder}   {DIM}{amount}{RESET}")));
     }
     if over.summary.tests > 0 {
-        lines.push(("report", format!("testudo report {name}")));
+        facts.push(("report", format!("testudo report {name}")));
     }
     if !passed {
-        lines.push(("log", log_command(over, causes, &name)));
-        lines.push(("again", over.meta.command.clone()));
+        facts.push(("log", log_command(over, causes, &name)));
+        facts.push(("again", over.meta.command.clone()));
     }
-    if lines.is_empty() {
-        return String::new();
-    }
-    // After failures a line of space; after a single line of status none.
-    let mut text = if passed { String::new() } else { "\n".to_owned() };
-    for (what, value) in lines {
-        text.push_str(&format!("  {DIM}{}{RESET}{value}\n", words::padded(what, NAMES)));
-    }
-    text
+    // Behind failures a line of space; behind a single line of status none.
+    let space = (!passed).then(String::new);
+    let facts = facts.into_iter().map(|(what, value)| format!("  {DIM}{}{RESET}{value}", words::padded(what, NAMES)));
+    space.into_iter().chain(facts).collect()
 }
 
-fn slowest_line(slowest: &FoundCase, tests: u64, view: View) -> String {
+fn slowest_line(slowest: &FoundCase, view: View) -> String {
     let took = words::duration(Duration::from_millis(slowest.case.duration));
     let worker = if slowest.worker.is_empty() { String::new() } else { format!(" ({})", slowest.worker) };
-    let room = view.width.saturating_sub(NAMES + 6 + words::width(&took) + words::width(&worker)).min(60);
-    let name = words::cut(&title_of(&slowest.case), room.max(16));
-    let name = if tests > 1 { name } else { title_of(&slowest.case) };
-    format!("{name}{worker}   {took}")
+    let room = view.width.saturating_sub(NAMES + 6 + words::width(&took) + words::width(&worker));
+    format!("{}{worker}   {took}", words::cut(&title_of(&slowest.case), room.max(16)))
 }
 
 /// The command that shows what the first failure wrote.
 fn log_command(over: &Over<'_>, causes: &[Cause], name: &str) -> String {
-    let first = over.summary.failures.first();
-    let (step, worker) = match (first, causes.first()) {
+    let (step, worker) = match (over.summary.failures.first(), causes.first()) {
         (Some(found), _) => (found.step.clone(), found.worker.clone()),
         (None, Some(cause)) => why::named(over.execution, cause),
         (None, None) => (String::new(), String::new()),
     };
-    let mut command = format!("testudo logs {name}");
-    if !step.is_empty() {
-        command.push_str(&format!(" --step {}", quoted(&step)));
-    }
-    if !worker.is_empty() {
-        command.push_str(&format!(" --worker {}", quoted(&worker)));
-    }
-    command
+    let flags = [("step", step), ("worker", worker)].into_iter().filter(|(_, value)| !value.is_empty());
+    let flags = flags.map(|(flag, value)| format!("--{flag} {}", quoted(&value)));
+    [format!("testudo logs {name}")].into_iter().chain(flags).collect::<Vec<_>>().join(" ")
 }
 
 /// A path as it is shorter: from here, or from the root.

@@ -142,8 +142,6 @@ impl Plain {
                 let text = format!("{} {}", name.unwrap_or_default(), Execution::end_of(end));
                 self.say(execution, unit, Place::Behind, &text);
             }
-            // The person who asked has been answered already.
-            Event::StopRequested { how: StopHow::Cancel | StopHow::Kill, .. } => {}
             Event::StopRequested { how: StopHow::Abort, reason, .. } => {
                 self.say(execution, &UnitKey::main(), Place::Behind, &format!("stopping: {reason}"));
             }
@@ -156,7 +154,12 @@ impl Plain {
                 self.say(execution, &UnitKey::main(), Place::Behind, &format!("stopping: {why}"));
             }
             Event::ResumeRequested { .. } => self.say(execution, &UnitKey::main(), Place::Behind, "resumed"),
-            Event::Created { .. } | Event::Reaped { .. } | Event::PauseRequested { .. } | Event::Ended { .. } => {}
+            // A person who asks to stop is answered at once.
+            Event::StopRequested { how: StopHow::Cancel | StopHow::Kill, .. }
+            | Event::Created { .. }
+            | Event::Reaped { .. }
+            | Event::PauseRequested { .. }
+            | Event::Ended { .. } => {}
         }
     }
 
@@ -227,7 +230,7 @@ impl Plain {
                         verdict(*status, &took, &why)
                     }
                 };
-                self.say(execution, key, Place::Behind, &text);
+                self.say(execution, key, Place::Last, &text);
             }
             Report::Heard { .. }
             | Report::Entered { .. }

@@ -18,6 +18,8 @@ use super::out::Out;
 
 /// How long a line about a step waits for output that may still be on its way.
 const PATIENCE: Duration = Duration::from_millis(150);
+/// The same where something is sure to come.
+const LONG_PATIENCE: Duration = Duration::from_secs(2);
 /// A line longer than this is broken: somebody writes no line ends at all.
 const LONGEST: usize = 1 << 20;
 
@@ -28,6 +30,8 @@ pub(super) enum Place {
     Opens(u32),
     /// Behind everything written so far.
     Behind,
+    /// Behind everything that the unit ever writes.
+    Last,
 }
 
 /// How a unit's output is shown.
@@ -86,8 +90,9 @@ struct Stream {
     opener: Option<Opener>,
     /// Steps that have opened, or wait for it.
     opened: BTreeSet<u32>,
-    /// A record that has not wholly come.
+    /// A record that has not wholly come, or whose step has not been told to begin.
     rest: Vec<u8>,
+    held: bool,
     /// A line that has not wholly come, and the time of its first byte.
     line: Vec<u8>,
     nanos: u64,
@@ -137,6 +142,10 @@ impl Streams {
         if let Some(text) = stream.opening(step, nanos) {
             self.line(run, unit, Place::Opens(step), text, out);
         }
+        let stream = find(&mut self.units, run, unit);
+        if stream.held {
+            stream.take_held(Some(step), &mut self.page, out);
+        }
     }
 
     /// A line about a unit; it waits for its place.
@@ -171,13 +180,23 @@ impl Streams {
     /// Nothing more will come of a unit: everything it has is shown.
     pub(super) fn finish(&mut self, run: &str, unit: &UnitKey, out: &mut Out) {
         let stream = find(&mut self.units, run, unit);
+        stream.take_held(None, &mut self.page, out);
         stream.release(None, &mut self.page, out);
         stream.end_line(&mut self.page, out);
     }
 
     /// Shows lines that have waited long enough; all of them where that is asked.
     pub(super) fn settle(&mut self, all: bool, out: &mut Out) {
-        let is_due = |stream: &Stream| all || stream.last.is_none_or(|last| last.elapsed() > PATIENCE);
+        for stream in self.units.values_mut().flat_map(BTreeMap::values_mut) {
+            if stream.held && (all || stream.last.is_none_or(|last| last.elapsed() > LONG_PATIENCE)) {
+                stream.take_held(None, &mut self.page, out);
+            }
+        }
+        let patience = |stream: &Stream| match stream.waiting.front() {
+            Some(Waiting { place: Place::Last, .. }) => LONG_PATIENCE,
+            _ => PATIENCE,
+        };
+        let is_due = |stream: &Stream| all || stream.last.is_none_or(|last| last.elapsed() > patience(stream));
         let next = |stream: &&mut Stream| stream.waiting.front().map_or(u64::MAX, |line| line.number);
         loop {
             let due = self.units.values_mut().flat_map(BTreeMap::values_mut);
@@ -214,18 +233,21 @@ impl Stream {
     /// Shows whole records; what is left of the bytes is returned.
     fn take<'a>(&mut self, records: &'a [u8], page: &mut Page, out: &mut Out) -> &'a [u8] {
         let mut at = records;
+        self.held = false;
         while let Some((one, after)) = record::split(at) {
+            if self.opener.is_some() && one.step != record::NO_STEP && !self.opened.contains(&one.step) {
+                // Output is faster than events now and then: this waits for the end of the step before, too.
+                self.held = true;
+                return at;
+            }
             at = after;
+            if let Some(lead) = self.lead.take() {
+                self.release(None, page, out);
+                page.fresh_line(out);
+                out.text(&lead);
+            }
             if self.waiting.iter().any(|line| line.place == Place::Opens(one.step)) {
                 self.release(Some(one.step), page, out);
-            } else if self.lead.is_some() || self.opener.is_some() && !self.opened.contains(&one.step) {
-                // Output is faster than events now and then.
-                let (lead, opening) = (self.lead.take(), self.opening(one.step, one.nanos));
-                self.release(None, page, out);
-                for text in lead.into_iter().chain(opening) {
-                    page.fresh_line(out);
-                    out.text(&text);
-                }
             }
             if self.chunks {
                 out.raw(one.bytes);
@@ -235,6 +257,29 @@ impl Stream {
             }
         }
         at
+    }
+
+    /// Shows what was held: of all steps, or of those up to one that was told to begin. Steps begin in their order, so
+    /// those before it that were never told will not be.
+    fn take_held(&mut self, until: Option<u32>, page: &mut Page, out: &mut Out) {
+        while self.held {
+            let rest = std::mem::take(&mut self.rest);
+            let Some((one, _)) = record::split(&rest) else {
+                self.rest = rest;
+                break;
+            };
+            if until.is_some_and(|step| one.step > step) {
+                self.rest = rest;
+                break;
+            }
+            if let Some(text) = self.opening(one.step, one.nanos) {
+                self.release(None, page, out);
+                page.fresh_line(out);
+                out.text(&text);
+            }
+            let left = self.take(&rest, page, out).len();
+            self.rest.extend_from_slice(&rest[rest.len() - left..]);
+        }
     }
 
     /// The line that a step opens with, once.

@@ -20,7 +20,7 @@ use super::{
     out::Out,
     scene::Scene,
     screen::Size,
-    streams::{Meeting, Place, Shape, Streams},
+    streams::{Meeting, Opener, Place, Shape, Streams},
     style::Marks,
     tail::Tails,
 };
@@ -30,8 +30,8 @@ use crate::{args::Inputs, planning::Planner};
 fn planned(spec: &str) -> Arc<Plan> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("demo.yaml");
-    let head = "apiVersion: testworkflows.testkube.io/v1\nkind: TestWorkflow\nmetadata: {name: demo}\nspec:\n";
-    let spec: String = spec.lines().map(|line| format!("  {line}\n")).collect();
+    let head = "apiVersion: testworkflows.testkube.io/v1\nkind: TestWorkflow\nmetadata: {name: demo}\nspec:\n  ";
+    let spec = spec.replace('\n', "\n  ");
     std::fs::write(&file, format!("{head}{spec}")).unwrap();
     let planner = Planner::new(&Inputs::of_files(vec![file]), None).unwrap();
     let document = planner.read.workflow(None).unwrap();
@@ -50,7 +50,7 @@ impl Story {
     fn of(spec: &str) -> Self {
         let execution = Execution::replay(planned(spec), &[]).unwrap();
         let mut story = Story { execution, seqs: BTreeMap::new(), millis: 0 };
-        story.event(Event::Created { at: story.now() });
+        story.event(&Event::Created { at: story.now() });
         story.met("main");
         story
     }
@@ -59,8 +59,8 @@ impl Story {
         Timestamp::from_millisecond(1_700_000_000_000 + self.millis).unwrap()
     }
 
-    fn event(&mut self, event: Event) {
-        self.execution.apply(&event).unwrap();
+    fn event(&mut self, event: &Event) {
+        self.execution.apply(event).unwrap();
     }
 
     fn wait(&mut self, millis: i64) {
@@ -69,8 +69,7 @@ impl Story {
 
     fn met(&mut self, unit: &str) {
         let unit: UnitKey = unit.parse().unwrap();
-        self.event(Event::Met { unit, life: "life".to_owned(), address: None, at: self.now() });
-        // The root group of every unit holds its steps.
+        self.event(&Event::Met { unit, life: "life".to_owned(), address: None, at: self.now() });
     }
 
     fn say(&mut self, unit: &str, report: Report) {
@@ -78,7 +77,7 @@ impl Story {
         let seq = self.seqs.entry(unit.clone()).or_default();
         *seq += 1;
         let (seq, at) = (*seq, self.now());
-        self.event(Event::Reported { unit, life: "life".to_owned(), seq, at, report });
+        self.event(&Event::Reported { unit, life: "life".to_owned(), seq, at, report });
     }
 
     fn start(&mut self, unit: &str, step: usize) {
@@ -98,7 +97,7 @@ impl Story {
     }
 
     fn ended(&mut self, status: Status) {
-        self.event(Event::Ended { status, at: self.now() });
+        self.event(&Event::Ended { status, at: self.now() });
     }
 
     fn end_screen(&self, tail: &[&str]) -> String {
@@ -210,14 +209,14 @@ fn failed() -> Story {
     }
     for worker in 0..5 {
         let unit: UnitKey = format!("tests/{worker}").parse().unwrap();
-        story.event(Event::Kept {
+        story.event(&Event::Kept {
             unit: unit.clone(),
             source: Source::Output,
             length: 0,
             digest: String::new(),
             error: None,
         });
-        story.event(Event::Reaped { unit, at: story.now() });
+        story.event(&Event::Reaped { unit, at: story.now() });
     }
     story.met("tests/5");
     story.start("tests/5", 1);
@@ -230,7 +229,7 @@ fn failed() -> Story {
     let purpose = PackPurpose::Artifacts { step: 3, attempt: 0, entries };
     story.say("main", Report::Packed { pack: pack.clone(), length: 1, digest: String::new(), purpose });
     let source = Source::Pack(pack);
-    story.event(Event::Kept { unit: UnitKey::main(), source, length: 1, digest: String::new(), error: None });
+    story.event(&Event::Kept { unit: UnitKey::main(), source, length: 1, digest: String::new(), error: None });
     story.exit("main", 3, 0);
     story.over("main", Status::Failed);
     story.ended(Status::Failed);
@@ -313,7 +312,7 @@ fn a_run_that_a_limit_stopped_says_which() {
     story.start("main", 1);
     story.wait(10_000);
     let reason = "Job timed out after 10 seconds".to_owned();
-    story.event(Event::StopRequested { how: StopHow::Abort, reason: reason.clone(), at: story.now() });
+    story.event(&Event::StopRequested { how: StopHow::Abort, reason: reason.clone(), at: story.now() });
     story.say("main", Report::Stopping { ending: Ending::Aborted, reason });
     story.say("main", Report::Attempted { step: 1, attempt: 0, outcome: Outcome::Stopped, again: false });
     story.over("main", Status::Aborted);
@@ -335,7 +334,7 @@ fn a_unit_that_was_lost_says_why() {
     let mut story = Story::of("steps:\n- name: Build\n  shell: make");
     story.start("main", 1);
     let reason = "the agent was killed".to_owned();
-    story.event(Event::Lost { unit: UnitKey::main(), at: story.now(), reason });
+    story.event(&Event::Lost { unit: UnitKey::main(), at: story.now(), reason });
     story.ended(Status::Aborted);
     assert_snapshot!(story.end_screen(&[]), @r"
     ! aborted after 0ms
@@ -353,8 +352,8 @@ fn short_output_of_a_run_alone_stays_and_long_output_is_followed() {
     let mut story = Story::of("steps:\n- name: One\n  shell: echo\n- name: Two\n  shell: seq 100");
     let mut tails = Tails::default();
     tails.output(&UnitKey::main(), &record(1, b"hello\n"));
-    let many: String = (1..=100).map(|line| format!("line {line}\n")).collect();
-    tails.output(&UnitKey::main(), &record(2, many.as_bytes()));
+    let many: Vec<String> = (1..=100).map(|line| format!("line {line}")).collect();
+    tails.output(&UnitKey::main(), &record(2, many.join("\n").as_bytes()));
     story.start("main", 1);
     story.exit("main", 1, 0);
     story.start("main", 2);
@@ -467,5 +466,34 @@ fn lines_about_a_step_stand_around_what_it_wrote_however_late_that_comes() {
     of two
     [w] half a line
     [w] and
+    ");
+}
+
+#[test]
+fn output_that_is_faster_than_the_event_of_its_step_waits_for_it() {
+    let (mut out, written) = Out::to_memory();
+    let mut streams = Streams::new(false);
+    let main = UnitKey::main();
+    let opener: Option<Opener> = Some(Box::new(|step, _| Some(format!("step {step}\n"))));
+    streams.meet("id", &main, Meeting { shape: Shape::Chunks, filter: None, lead: None, opener });
+    streams.open("id", &main, 1, 0, &mut out);
+    let both = [record(1, b"of one\n"), record(2, b"of two\n"), record(3, b"of three\n")].concat();
+    streams.output("id", &main, &both[..both.len() - 3], &mut out);
+    streams.line("id", &main, Place::Behind, "one ends\n".to_owned(), &mut out);
+    streams.open("id", &main, 2, 0, &mut out);
+    streams.line("id", &main, Place::Behind, "two ends\n".to_owned(), &mut out);
+    streams.output("id", &main, &both[both.len() - 3..], &mut out);
+    // Nobody tells that the third begins, and it is shown all the same.
+    streams.finish("id", &main, &mut out);
+    out.flush();
+    assert_snapshot!(String::from_utf8(written.lock().unwrap().clone()).unwrap(), @r"
+    step 1
+    of one
+    one ends
+    step 2
+    of two
+    two ends
+    step 3
+    of three
     ");
 }

@@ -144,7 +144,7 @@ pub(super) fn of_step(run: &UnitRun, step: usize) -> String {
         None => return String::new(),
         Some(Outcome::Exit { code: 0 }) => "it succeeded, and was expected to fail".to_owned(),
         Some(Outcome::Exit { code }) => words::exit_code(*code),
-        Some(Outcome::Error { message }) => message.clone(),
+        Some(Outcome::Error { message } | Outcome::Fatal { message, .. }) => message.clone(),
         Some(Outcome::Killed { signal }) => format!("killed from outside by signal {signal}, most often for memory"),
         Some(Outcome::TimedOut { by }) => {
             let limited = run.step(by.unwrap_or(step));
@@ -158,7 +158,6 @@ pub(super) fn of_step(run: &UnitRun, step: usize) -> String {
             Some((_, reason)) => format!("stopped: {reason}"),
             None => "stopped".to_owned(),
         },
-        Some(Outcome::Fatal { message, .. }) => message.clone(),
     };
     if state.attempts > 1 { format!("{why}, in {} attempts", state.attempts) } else { why }
 }
