@@ -37,10 +37,7 @@ fn judge(case: &Json) -> anyhow::Result<()> {
     let output = command.env("TESTUDO_STATE", &state).stdin(Stdio::null()).output()?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let state = State::open(&state)?;
-    let folder = match state.find(None) {
-        Ok(folder) => folder,
-        Err(_) => anyhow::bail!("it did not run: {said}"),
-    };
+    let Ok(folder) = state.find(None) else { anyhow::bail!("it did not run: {said}") };
     let outcome = compare(&case["expect"], &folder, &artifacts.join(&folder.meta.name));
     outcome.with_context(|| format!("exit code {:?} {said}", output.status.code()))
 }

@@ -1,12 +1,8 @@
 //! The real binary carries out the workflows of `tests/workflows`.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
-mod harness;
-
 use std::fs;
 
-use harness::{Place, files, until};
+use crate::harness::{Place, files, until};
 
 #[test]
 fn a_repository_is_cloned_at_a_commit_and_sparsely() {
@@ -96,13 +92,13 @@ fn a_secret_shows_nowhere() {
 #[test]
 fn a_paused_step_is_resumed_from_elsewhere_and_its_clock_stood_still() {
     let place = Place::new();
-    let file = harness::fixture("paused");
+    let file = crate::harness::fixture("paused");
     let child = place.start(&["run", file.to_str().unwrap()]);
     until("the run is paused", || place.end(&["ls", "-o", "json"]).stdout.contains("\"status\":\"paused\""));
     // Longer than the step's own timeout of two seconds.
     std::thread::park_timeout(std::time::Duration::from_millis(2500));
     place.ok(&["resume"]);
-    let ended: harness::Ended = child.wait_with_output().unwrap().into();
+    let ended: crate::harness::Ended = child.wait_with_output().unwrap().into();
     assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
     assert!(place.logs(&[]).contains("resumed"));
 }

@@ -1,15 +1,11 @@
 //! The real binary is killed at random moments; `recover` brings the run to the same end.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
-mod harness;
-
 use std::{
     fs,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use harness::{Place, fixture};
+use crate::harness::{Place, fixture};
 
 /// What an undisturbed run writes into its ledger, in some order.
 const LEDGER: &[&str] = &["child", "first", "flaky", "flaky", "last", "worker 0", "worker 1", "worker 2", "worker 3"];
@@ -70,7 +66,7 @@ fn a_run_that_is_killed_ten_times_ends_as_if_nothing_had_happened() {
         let name = format!("with_service-parallel/{worker}/data/out/index.txt");
         assert!(names.contains(&name), "seed {seed}: {name} is not among {names:?}");
     }
-    let left: Vec<_> = harness::files(&place.path().join("state/executions"))
+    let left: Vec<_> = crate::harness::files(&place.path().join("state/executions"))
         .into_iter()
         .filter(|path| path.components().any(|part| part.as_os_str() == "units"))
         .collect();

@@ -1,12 +1,8 @@
 //! What a person gets for input that cannot work: where, what, and how to mend it; nothing half-done stays behind.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
-mod harness;
-
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
-use harness::{Ended, Place};
+use crate::harness::{Ended, Place};
 
 fn workflow(spec: &str) -> String {
     let spec: String = spec.lines().map(|line| format!("  {line}\n")).collect();
@@ -146,7 +142,7 @@ fn a_full_disk_ends_the_run_and_says_so() {
     let script = format!(
         "mount -t tmpfs -o size=2m tmpfs {small} && TESTUDO_STATE={small}/state exec {testudo} run {file} --artifacts {artifacts}",
         small = small.display(),
-        testudo = harness::binary().display(),
+        testudo = crate::harness::binary().display(),
         file = file.display(),
         artifacts = place.path().join("artifacts").display(),
     );

@@ -1,12 +1,8 @@
 //! How runs end before their time: Ctrl-C once and twice, and a testudo that never comes back.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
-mod harness;
-
 use std::{fs, process::Command};
 
-use harness::{Ended, Place, until};
+use crate::harness::{Ended, Place, until};
 
 const SLEEPER: &str = "
 apiVersion: testworkflows.testkube.io/v1
@@ -99,7 +95,7 @@ spec:
     until("the step runs", || mark.exists());
     signal(&child, "-INT");
     until("the stop is written down", || {
-        harness::files(&place.path().join("state")).iter().any(|path| {
+        crate::harness::files(&place.path().join("state")).iter().any(|path| {
             path.file_name().is_some_and(|name| name == "log")
                 && fs::read_to_string(path).unwrap_or_default().contains("stopRequested")
         })
