@@ -2,7 +2,7 @@
 //!
 //! A [`Plan`] is immutable and complete; equal inputs give equal bytes. What only a run can know stays in as
 //! template or expression text (the fields say which), secrets as names. Making one is [`build`]'s work, blocks of
-//! `parallel`, `services` and `execute` are multiplied by [`expand`] when their turn comes.
+//! `parallel`, `services` and `execute` are multiplied by [`expand_parallel`] and its sisters when their turn comes.
 
 use std::collections::BTreeMap;
 
@@ -16,6 +16,8 @@ mod expand;
 mod flatten;
 mod images;
 mod notes;
+mod parts;
+mod secrets;
 
 pub use build::{CatalogEntry, Context, build, service_unit, worker_unit};
 pub use expand::{

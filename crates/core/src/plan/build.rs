@@ -1,24 +1,21 @@
 //! From a resolved workflow to a plan.
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{
-    Artifacts, Deadline, Execute, ExecuteEntry, FetchEntry, File, Git, Identity, Limits, Note, Operation, PLAN_VERSION,
-    Parallel, Plan, Platform, Probe, ProbeAction, Reference, ReferenceKind, Retry, Role, ServicePlan, StatusRule,
-    Surroundings, Tarball, UnitPlan, Unpack,
-    container::{Around, credential, reference},
-    flatten::{Raw, flatten, number, slug},
-    notes,
-};
 use serde::{Deserialize, Serialize};
 
+use super::{
+    Deadline, Execute, ExecuteEntry, FetchEntry, File, Git, Identity, Limits, Note, Operation, PLAN_VERSION, Parallel,
+    Plan, Platform, Probe, ProbeAction, Reference, Retry, Role, ServicePlan, StatusRule, Surroundings, Tarball,
+    UnitPlan, Unpack,
+    container::{Around, reference},
+    flatten::{Raw, flatten, number, slug},
+    notes,
+    parts::{REPOSITORY, artifacts_of, git_of, selects, texts},
+    secrets::{SecretCalls, secret_calls},
+};
 use crate::{
     duration,
-    expr::{self, Expr, ExprError, Scope, Value},
-    run::veil,
     source::{Diagnostic, Node},
 };
 
@@ -38,9 +35,6 @@ pub struct CatalogEntry {
     pub name: String,
     pub labels: BTreeMap<String, String>,
 }
-
-/// Where the repository is when nothing says so.
-const REPOSITORY: &str = "/data/repo";
 
 /// Plans an execution, or says everything that is in the way.
 pub fn build(spec: &Node, context: &Context) -> Result<Plan, Vec<Diagnostic>> {
@@ -176,7 +170,7 @@ impl<'a> Builder<'a> {
         self.reserve_ids(spec);
         let mut secrets = SecretCalls::default();
         secret_calls(spec, &mut secrets);
-        self.references.append(secrets.0.get_mut());
+        self.references.append(&mut secrets.into_references());
         let around = Around::default().enter(spec.get("container"), None);
         let around = with_content(&around, spec);
         let mut root = Raw { category: "Workflow".to_owned(), kind: "root", ..Raw::default() };
@@ -614,104 +608,6 @@ fn leaf(category: &str, kind: &'static str, operation: Operation, around: &Aroun
 fn placed_content(around: &Around) -> Raw {
     let git = Git { mount_path: REPOSITORY.to_owned(), replaced: true, ..Git::default() };
     leaf("Copy the working tree", "content", Operation::Git(Box::new(git)), around)
-}
-
-fn git_of(git: &Node) -> Git {
-    let text = |field: &str| git.get_str(field).filter(|text| !text.is_empty()).map(str::to_owned);
-    let retry = git.get("retry");
-    Git {
-        uri: text("uri").unwrap_or_default(),
-        revision: text("revision"),
-        mount_path: text("mountPath").unwrap_or_else(|| REPOSITORY.to_owned()),
-        paths: texts(git, "paths"),
-        cone: git.get_bool("cone") == Some(true),
-        username: credential(git, "username"),
-        token: credential(git, "token"),
-        ssh_key: credential(git, "sshKey"),
-        auth_type: text("authType"),
-        verbosity: text("verbosity"),
-        attempts: retry.and_then(|retry| retry.get_int("count")).and_then(|n| u32::try_from(n).ok()),
-        retry_delay: retry.and_then(|retry| retry.get_str("delay")).map(str::to_owned),
-        replaced: false,
-    }
-}
-
-fn artifacts_of(node: &Node) -> Artifacts {
-    Artifacts {
-        paths: texts(node, "paths"),
-        working_dir: node.get_str("workingDir").filter(|dir| !dir.is_empty()).map(str::to_owned),
-        compress: node.get("compress").and_then(|compress| compress.get_str("name")).map(str::to_owned),
-    }
-}
-
-/// A list of texts.
-pub(super) fn texts(node: &Node, field: &str) -> Vec<String> {
-    node.get_items(field).iter().filter_map(Node::scalar_text).map(|text| text.to_string()).collect()
-}
-
-/// `secret("name", "key")` calls in the texts of a unit; blocks with units of their own collect theirs.
-fn secret_calls(node: &Node, found: &mut SecretCalls) {
-    if let Some(text) = node.as_str()
-        && veil::is_veiled(text)
-    {
-        found.0.get_mut().extend(veil::veiled(text));
-    }
-    if let Some(text) = node.as_str()
-        && text.contains("secret(")
-        && let Ok(template) = expr::compile_template(text)
-    {
-        // Only the questions matter; whatever is wrong with the text shows elsewhere.
-        let _ = template.resolve(&[found]);
-    }
-    node.items().iter().for_each(|item| secret_calls(item, found));
-    for (key, value) in node.entries() {
-        if !matches!(&**key, "parallel" | "services") {
-            secret_calls(value, found);
-        }
-    }
-}
-
-/// Writes down which secrets an expression asks for.
-#[derive(Default)]
-struct SecretCalls(RefCell<BTreeSet<Reference>>);
-
-impl Scope for SecretCalls {
-    fn get(&self, _: &str) -> Result<Option<Expr>, ExprError> {
-        Ok(None)
-    }
-
-    fn call(&self, name: &str, args: &[Value]) -> Result<Option<Expr>, ExprError> {
-        if let ("secret", [name, key, ..]) = (name, args) {
-            self.0.borrow_mut().insert(Reference {
-                kind: ReferenceKind::Secret,
-                name: name.string_form().into_owned(),
-                key: Some(key.string_form().into_owned()),
-                optional: true,
-            });
-        }
-        Ok(None)
-    }
-}
-
-/// Whether labels satisfy a label selector.
-fn selects(selector: &Node, labels: &BTreeMap<String, String>) -> bool {
-    let equal = selector
-        .get_entries("matchLabels")
-        .iter()
-        .all(|(key, value)| value.scalar_text().is_some_and(|value| labels.get(&**key).is_some_and(|l| **l == *value)));
-    let expressions = selector.get_items("matchExpressions").iter().all(|expression| {
-        let key = expression.get_str("key").unwrap_or_default();
-        let values = texts(expression, "values");
-        let has = labels.get(key);
-        match expression.get_str("operator") {
-            Some("In") => has.is_some_and(|value| values.contains(value)),
-            Some("NotIn") => has.is_none_or(|value| !values.contains(value)),
-            Some("Exists") => has.is_some(),
-            Some("DoesNotExist") => has.is_none(),
-            _ => false,
-        }
-    });
-    equal && expressions
 }
 
 /// A note about a field that is valid and not carried out.

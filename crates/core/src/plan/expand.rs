@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Execute, FetchEntry, Labels, Parallel, Platform, UnitPlan, Unpack,
-    build::{service_unit, texts, worker_unit},
+    build::{service_unit, worker_unit},
+    parts::texts,
 };
 use crate::{
     expr::{Expr, ExprError, Finalizer, Scope, Value},
