@@ -133,16 +133,18 @@ fn answer(
     length: u64,
 ) -> u64 {
     let length = usize::try_from(length.min(frame::MAX_READ)).unwrap_or(usize::MAX);
+    let mut frames = Vec::with_capacity(length + 1024);
     let result = match source {
-        Source::Output => served.output.borrow().read(from, length).map(|bytes| (bytes, false)),
-        Source::Pack(pack) => read_pack(served, packs, &pack.0, from, length),
+        Source::Output => served.output.borrow().answer(read, from, length, &mut frames).map(|sent| (sent, false)),
+        Source::Pack(pack) => read_pack(served, packs, &pack.0, from, length).map(|(bytes, end)| {
+            frame::encode_data(read, &bytes, &mut frames);
+            (bytes.len(), end)
+        }),
     };
     let mut sent = 0;
     let answered = match result {
-        Ok((bytes, end)) => {
-            sent = bytes.len() as u64;
-            let mut frames = Vec::with_capacity(bytes.len() + 64);
-            frame::encode_data(read, &bytes, &mut frames);
+        Ok((length, end)) => {
+            sent = length as u64;
             let _ = writer.0.send(frames);
             Answered { read, end, error: None }
         }

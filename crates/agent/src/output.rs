@@ -7,7 +7,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use testudo_core::frame::record;
+use testudo_core::frame::{self, record};
 
 use crate::mask::Mask;
 
@@ -108,12 +108,12 @@ impl Output {
         Ok(())
     }
 
-    /// Reads from an offset; less than `length` bytes are all there is.
-    pub(crate) fn read(&self, from: u64, length: usize) -> io::Result<Vec<u8>> {
+    /// Appends to `out` the frames that answer a read; how many bytes they hold. Fewer than asked for are all there is.
+    pub(crate) fn answer(&self, read: u64, from: u64, length: usize, out: &mut Vec<u8>) -> io::Result<usize> {
         let available = usize::try_from(self.length.saturating_sub(from)).unwrap_or(usize::MAX);
-        let mut bytes = vec![0; length.min(available)];
-        self.file.read_exact_at(&mut bytes, from)?;
-        Ok(bytes)
+        let length = length.min(available);
+        frame::encode_filled(read, length, out, |at, part| self.file.read_exact_at(part, from + at as u64))?;
+        Ok(length)
     }
 }
 

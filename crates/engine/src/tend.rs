@@ -31,6 +31,8 @@ pub(crate) struct Shared {
 /// Waits between attempts to reach a unit.
 const SHORTEST: Duration = Duration::from_millis(5);
 const LONGEST: Duration = Duration::from_secs(2);
+/// What is asked for at once; [`MAX_READ`] is under way at most.
+const PIECE: u64 = MAX_READ / 4;
 /// Heartbeats to the unit.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Silence after which a connection is given up.
@@ -172,6 +174,8 @@ async fn reap(shared: &Shared, spec: &UnitSpec, how: ReapHow, wants: &mut watch:
 struct Reading {
     source: Source,
     at: u64,
+    /// Up to where it has been asked for.
+    asked: u64,
     /// Where it ends, as far as that is known.
     end: u64,
     digest: String,
@@ -309,23 +313,36 @@ impl<'a> Session<'a> {
         let Keep { length, digest, artifacts, .. } = keep.clone();
         self.next_read += 1;
         let read = self.next_read;
-        self.reads.insert(read, Reading { source: keep.source(), at, end: length, digest, artifacts });
+        self.reads.insert(read, Reading { source: keep.source(), at, asked: at, end: length, digest, artifacts });
         self.go_on(read).await
     }
 
     /// From here on what the output grows by is read.
     fn read_output(&mut self, kept: u64) {
         self.next_read += 1;
-        let reading = Reading { source: Source::Output, at: kept, end: kept, digest: String::new(), artifacts: None };
+        let reading = Reading {
+            source: Source::Output,
+            at: kept,
+            asked: kept,
+            end: kept,
+            digest: String::new(),
+            artifacts: None,
+        };
         self.reads.insert(self.next_read, reading);
     }
 
     /// Asks for the next piece, or finishes.
     async fn go_on(&mut self, read: u64) -> Result<(), LinkError> {
-        let Some(reading) = self.reads.get(&read) else { return Ok(()) };
+        let Some(reading) = self.reads.get_mut(&read) else { return Ok(()) };
+        // Several pieces are under way, so that neither end waits for the other.
+        while reading.asked < reading.end && reading.asked - reading.at + PIECE <= MAX_READ {
+            let length = PIECE.min(reading.end - reading.asked);
+            let ask = Ask::Read { read, source: reading.source.clone(), from: reading.asked, length };
+            reading.asked += length;
+            self.link.say(&Down::Ask(ask)).await?;
+        }
         if reading.at < reading.end {
-            let ask = Ask::Read { read, source: reading.source.clone(), from: reading.at, length: MAX_READ };
-            return self.link.say(&Down::Ask(ask)).await;
+            return Ok(());
         }
         if let Source::Pack(pack) = &reading.source {
             let kept = self.shared.blobs.finish_pack(pack, &reading.digest, reading.artifacts.as_deref()).await;
@@ -362,11 +379,8 @@ impl<'a> Session<'a> {
                 let _ = self.shared.inbox.send(event).await;
             }
         } else if reading.end < end {
-            let idle = reading.at >= reading.end;
             reading.end = end;
-            if idle {
-                self.go_on(read).await?;
-            }
+            self.go_on(read).await?;
         }
         Ok(())
     }
@@ -399,11 +413,8 @@ impl<'a> Session<'a> {
             }
             Frames::Control(Up::Output { length }) => {
                 if let Some((read, reading)) = self.output() {
-                    let idle = reading.at >= reading.end;
                     reading.end = reading.end.max(length);
-                    if idle {
-                        self.go_on(read).await?;
-                    }
+                    self.go_on(read).await?;
                 }
             }
             Frames::Control(Up::Ask(Ask::Read { read, source, from, length })) => {

@@ -74,8 +74,8 @@ pub struct Folder {
     pub meta: Meta,
     pub plan: Arc<Plan>,
     pub(crate) log: Mutex<crate::journal::Log>,
-    pub(crate) outputs: Mutex<HashMap<String, File>>,
-    pub(crate) packs: Mutex<HashMap<String, File>>,
+    pub(crate) outputs: Mutex<HashMap<String, crate::blobs::Growing>>,
+    pub(crate) packs: Mutex<HashMap<String, crate::blobs::Growing>>,
     lock: Mutex<Option<File>>,
 }
 

@@ -102,14 +102,18 @@ pub fn stamp(nanos: u64) -> String {
 /// Writes a kept output as text, each line with its time.
 pub(crate) fn write_text(from: &Path, to: &Path) -> io::Result<()> {
     let mut reader = OutputReader::open(from)?;
-    let mut out = BufWriter::new(File::create(to)?);
+    let mut out = BufWriter::with_capacity(1 << 18, File::create(to)?);
     let mut lines = Lines::default();
     let mut failed = Ok(());
+    // Lines of one record have one time: it is spelled once.
+    let mut stamped = (u64::MAX, String::new());
     let mut write = |nanos: u64, line: &[u8], failed: &mut io::Result<()>| {
+        if nanos != stamped.0 {
+            stamped = (nanos, format!("{} ", stamp(nanos)));
+        }
         if failed.is_ok() {
             *failed = out
-                .write_all(stamp(nanos).as_bytes())
-                .and_then(|()| out.write_all(b" "))
+                .write_all(stamped.1.as_bytes())
                 .and_then(|()| out.write_all(line))
                 .and_then(|()| out.write_all(b"\n"));
         }
