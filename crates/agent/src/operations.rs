@@ -6,7 +6,7 @@ use std::{cell::RefCell, os::fd::OwnedFd, path::PathBuf, rc::Rc};
 use testudo_core::{
     expr::{self, ExprError, Scope},
     plan::{Operation, Surroundings},
-    run::{Outcome, Report, RunScope, Told, UnitRun, Values},
+    run::{Outcome, Report, RunScope, Told, UnitRun, Values, veil},
 };
 use tokio::sync::{mpsc, watch};
 
@@ -31,7 +31,7 @@ pub(crate) mod walk;
 
 /// What an operation has in hand.
 #[derive(Clone)]
-pub struct Hand {
+pub(crate) struct Hand {
     pub inbox: mpsc::UnboundedSender<Input>,
     pub output: Rc<RefCell<Output>>,
     pub grown: Rc<watch::Sender<u64>>,
@@ -46,7 +46,7 @@ pub struct Hand {
 
 impl Hand {
     /// Says a line in the step's output.
-    pub fn say(&self, text: &str) {
+    pub(crate) fn say(&self, text: &str) {
         let mut output = self.output.borrow_mut();
         // A disk that is full shows in the operation itself.
         let _ = output.line(text);
@@ -54,33 +54,39 @@ impl Hand {
     }
 
     /// Tells the loop a fact.
-    pub fn report(&self, report: Report) {
+    pub(crate) fn report(&self, report: Report) {
         // The loop outlives its operations.
         let _ = self.inbox.send(Input::Report(Box::new(report)));
     }
 }
 
 /// News from the engine about the step.
-pub type Hears = mpsc::UnboundedReceiver<Told>;
+pub(crate) type Hears = mpsc::UnboundedReceiver<Told>;
 
 /// An operation with everything in it final.
-pub enum Job {
+pub(crate) enum Job {
     Command(command::Command),
     Delay(std::time::Duration),
     Done,
     Git(git::Clone),
-    Content { pack: testudo_core::frame::PackId, to: PathBuf },
+    Content {
+        pack: testudo_core::frame::PackId,
+        to: PathBuf,
+    },
     Tarball(tarball::Fetch),
     Artifacts(artifacts::Collect),
     Unpack(Vec<(testudo_core::frame::PackId, PathBuf)>),
     Fetch(Vec<packs::Source>),
     /// The engine's work: what it needs to know, and packs to make first.
-    Engine { request: testudo_core::run::Request, sources: Vec<(testudo_core::frame::PackId, packs::Source)> },
+    Engine {
+        request: testudo_core::run::Request,
+        sources: Vec<(testudo_core::frame::PackId, packs::Source)>,
+    },
 }
 
 impl Job {
     /// Carries it out.
-    pub async fn carry_out(self, hand: Hand, hears: Hears) -> Outcome {
+    pub(crate) async fn carry_out(self, hand: Hand, hears: Hears) -> Outcome {
         match self {
             Job::Command(command) => command.carry_out(&hand).await,
             Job::Delay(length) => {
@@ -125,24 +131,28 @@ impl Evaluate<'_> {
     /// One text.
     fn text(&self, template: &str) -> Result<String, Outcome> {
         if !template.contains("{{") {
-            return Ok(template.to_owned());
+            return Ok(self.unveiled(template.to_owned()));
         }
-        self.with(|scopes| {
+        let text = self.with(|scopes| {
             let result = expr::compile_template(template)?.finish(scopes, expr::Finalizer::Fail)?;
             Ok(result.require()?.string_form().into_owned())
-        })
+        })?;
+        Ok(self.unveiled(text))
     }
 
     /// A list of texts, of which one may become several.
     fn list(&self, templates: &[String]) -> Result<Vec<String>, Outcome> {
-        if !templates.iter().any(|template| template.contains("{{")) {
-            return Ok(templates.to_vec());
-        }
-        self.with(|scopes| {
+        let texts: Vec<String> = self.with(|scopes| {
             let mut scopes = scopes.to_vec();
             scopes.push(&expr::Finalizer::Fail);
             Ok(expr::resolve_list(templates, &scopes, false)?.into_iter().map(|item| item.text).collect())
-        })
+        })?;
+        Ok(texts.into_iter().map(|text| self.unveiled(text)).collect())
+    }
+
+    /// Sensitive words are put in at the last moment.
+    fn unveiled(&self, text: String) -> String {
+        if veil::is_veiled(&text) { veil::unveil(&text, &self.values.references) } else { text }
     }
 
     /// A path, from the working directory where it is relative.
@@ -152,7 +162,7 @@ impl Evaluate<'_> {
 }
 
 /// Makes an operation final, or says how its attempt ended before it began.
-pub fn prepare(
+pub(crate) fn prepare(
     hand: &Hand,
     run: &UnitRun,
     operation: &Operation,

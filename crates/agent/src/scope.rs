@@ -11,14 +11,14 @@ use jiff::Timestamp;
 use testudo_core::{
     expr::{self, Expr, ExprError, Finalizer, Scope, Value},
     plan::{Reference, ReferenceKind, Surroundings},
-    run::{RunScope, UnitRun, Values},
+    run::{RunScope, UnitRun, Values, veil},
     source::Node,
 };
 
 use crate::jq::JqHost;
 
 /// Answers `file`, `glob`, `relpath`, `abspath`, `date` and `jq`.
-pub struct HostScope<'a> {
+pub(crate) struct HostScope<'a> {
     pub working_dir: &'a Path,
 }
 
@@ -77,7 +77,7 @@ impl HostScope<'_> {
 }
 
 /// The environment of an operation, final.
-pub struct Environment {
+pub(crate) struct Environment {
     pub variables: BTreeMap<String, String>,
     pub working_dir: PathBuf,
     /// What was wrong with the working directory.
@@ -85,7 +85,7 @@ pub struct Environment {
 }
 
 /// Makes the surroundings of a step final: variables first, which may use one another, then the directory.
-pub fn environment(
+pub(crate) fn environment(
     run: &UnitRun,
     step: usize,
     surroundings: &Surroundings,
@@ -126,6 +126,9 @@ pub fn environment(
     }
     let done = lazy.done.into_inner();
     variables.extend(done);
+    for value in variables.values_mut().filter(|value| veil::is_veiled(value)) {
+        *value = veil::unveil(value, &values.references);
+    }
     let (working_dir, warning) = working_dir(run, step, surroundings, values, &variables)?;
     variables.entry("PWD".to_owned()).or_insert_with(|| working_dir.to_string_lossy().into_owned());
     Ok(Environment { variables, working_dir, warning })
@@ -192,27 +195,30 @@ fn working_dir(
     values: &Values,
     variables: &BTreeMap<String, String>,
 ) -> Result<(PathBuf, Option<String>), ExprError> {
-    let mut dir = PathBuf::from("/");
-    let mut warning = None;
+    let mut levels = vec![PathBuf::from("/")];
     for text in &surroundings.working_dir {
-        let text = final_text(text, run, step, variables, &values.references, &dir)?;
-        if text.is_empty() {
-            continue;
+        let outer = &levels[levels.len() - 1];
+        let text = final_text(text, run, step, variables, &values.references, outer)?;
+        if !text.is_empty() {
+            levels.push(normal(&outer.join(&text)));
         }
-        let wanted = normal(&dir.join(&text));
-        match fs::create_dir_all(&wanted) {
-            Ok(()) if wanted.is_dir() => dir = wanted,
-            Ok(()) => {}
+    }
+    let mut warning = None;
+    while let Some(dir) = levels.pop() {
+        match fs::create_dir_all(&dir) {
+            Ok(()) => return Ok((dir, warning)),
             Err(error) => {
-                warning = Some(format!("warn: error using {} as working directory: {error}", wanted.display()));
+                warning.get_or_insert_with(|| {
+                    format!("warn: error using {} as working directory: {error}", dir.display())
+                });
             }
         }
     }
-    Ok((dir, warning))
+    Ok((PathBuf::from("/"), warning))
 }
 
 /// Evaluates a template that has to be final.
-pub fn final_text(
+pub(crate) fn final_text(
     template: &str,
     run: &UnitRun,
     step: usize,
@@ -231,7 +237,7 @@ pub fn final_text(
 }
 
 /// A path without `.` and `..`, by its text alone.
-pub fn normal(path: &Path) -> PathBuf {
+pub(crate) fn normal(path: &Path) -> PathBuf {
     let mut out = PathBuf::from("/");
     for part in path.components() {
         match part {

@@ -1,10 +1,6 @@
 //! The loop.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
 use jiff::Timestamp;
@@ -81,7 +77,14 @@ pub fn drive(
             clock: drive.clock,
             inbox: inbox.clone(),
         });
-        let mut tasks = Tasks { drive: drive.clone(), shared, inbox, units: BTreeMap::new(), children: BTreeMap::new(), set: JoinSet::new() };
+        let mut tasks = Tasks {
+            drive: drive.clone(),
+            shared,
+            inbox,
+            units: BTreeMap::new(),
+            children: BTreeMap::new(),
+            set: JoinSet::new(),
+        };
         let mut batch = Vec::new();
         if execution.offset() == 0 {
             batch.push(Event::Created { at: drive.clock.now() });
@@ -178,15 +181,12 @@ impl Tasks {
         self.children.retain(|key, _| wanted.children.contains_key(key));
         for (key, want) in wanted.units {
             let want = Arc::new(want);
-            match self.units.get(&key) {
-                Some(known) => {
-                    known.send_replace(want);
-                }
-                None => {
-                    let (sender, receiver) = watch::channel(want);
-                    self.units.insert(key.clone(), sender);
-                    self.set.spawn(tend(self.shared.clone(), key, receiver).map(Ok));
-                }
+            if let Some(known) = self.units.get(&key) {
+                known.send_replace(want);
+            } else {
+                let (sender, receiver) = watch::channel(want);
+                self.units.insert(key.clone(), sender);
+                self.set.spawn(tend(self.shared.clone(), key, receiver).map(Ok));
             }
         }
         for (key, want) in wanted.children {

@@ -16,7 +16,9 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{Audience, Blobs, Clock, Frames, Given, Link, LinkError, News, Reap, Runner, RunnerError, Sighting, UnitSpec};
+use crate::{
+    Audience, Blobs, Clock, Frames, Given, Link, LinkError, News, Reap, Runner, RunnerError, Sighting, UnitSpec,
+};
 
 /// What all units of an execution share.
 pub(crate) struct Shared {
@@ -32,10 +34,12 @@ pub(crate) struct Shared {
 /// Waits between attempts to reach a unit.
 const SHORTEST: Duration = Duration::from_millis(5);
 const LONGEST: Duration = Duration::from_secs(2);
+/// What is asked for at once; [`MAX_READ`] is under way at most.
+const PIECE: u64 = MAX_READ / 4;
 /// Heartbeats to the unit.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Silence after which a connection is given up.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// Why a session ended.
 enum Ended {
@@ -136,12 +140,7 @@ async fn wait(pause: &mut Duration, wants: &mut watch::Receiver<Arc<UnitWant>>) 
 }
 
 /// Writes a loss down and waits for what follows from it. Whether there is still an engine.
-async fn lost(
-    shared: &Shared,
-    key: &UnitKey,
-    reason: String,
-    wants: &mut watch::Receiver<Arc<UnitWant>>,
-) -> bool {
+async fn lost(shared: &Shared, key: &UnitKey, reason: String, wants: &mut watch::Receiver<Arc<UnitWant>>) -> bool {
     let event = Event::Lost { unit: key.clone(), at: shared.clock.now(), reason };
     if shared.inbox.send(event).await.is_err() {
         return false;
@@ -155,12 +154,7 @@ async fn lost(
 }
 
 /// Ends a unit; whether that is done with.
-async fn reap(
-    shared: &Shared,
-    spec: &UnitSpec,
-    how: ReapHow,
-    wants: &mut watch::Receiver<Arc<UnitWant>>,
-) -> bool {
+async fn reap(shared: &Shared, spec: &UnitSpec, how: ReapHow, wants: &mut watch::Receiver<Arc<UnitWant>>) -> bool {
     let how = match how {
         ReapHow::Gently => Reap::Gently,
         ReapHow::Now => Reap::Now,
@@ -183,6 +177,8 @@ async fn reap(
 struct Reading {
     source: Source,
     at: u64,
+    /// Up to where it has been asked for.
+    asked: u64,
     /// Where it ends, as far as that is known.
     end: u64,
     digest: String,
@@ -237,9 +233,9 @@ impl<'a> Session<'a> {
             return Ok(ended);
         }
         let want = wants.borrow_and_update().clone();
-        self.say(&Down::Welcome { seq: want.seq }).await?;
-        let kept = self.shared.blobs.output_length(self.key).await.map_err(broken)?;
-        self.read_output(kept).await?;
+        say(&mut self.link, &Down::Welcome { seq: want.seq }).await?;
+        let kept = self.shared.blobs.output_length(self.key).await.map_err(|error| broken(&error))?;
+        self.read_output(kept);
         self.follow(&want).await?;
         let mut beat = tokio::time::interval(HEARTBEAT);
         beat.reset();
@@ -255,7 +251,7 @@ impl<'a> Session<'a> {
             }
             tokio::select! {
                 biased;
-                _ = beat.tick() => self.say(&Down::Heartbeat).await?,
+                _ = beat.tick() => say(&mut self.link, &Down::Heartbeat).await?,
                 changed = wants.changed() => {
                     if changed.is_err() {
                         return Ok(Ended::Over);
@@ -272,11 +268,6 @@ impl<'a> Session<'a> {
                 }
             }
         }
-    }
-
-    /// Says something, to somebody who may have stopped listening.
-    async fn say(&mut self, down: &Down) -> Result<(), LinkError> {
-        tokio::time::timeout(SILENCE, self.link.say(down)).await.map_err(|_| silent())?
     }
 
     /// Has the life written down before anything is asked of it.
@@ -308,7 +299,7 @@ impl<'a> Session<'a> {
         for (id, word) in &want.words {
             if self.sent.insert(id.clone()) {
                 let word = self.shared.given.complete(word.clone(), self.address.clone());
-                self.say(&Down::Word { id: id.clone(), word }).await?;
+                say(&mut self.link, &Down::Word { id: id.clone(), word }).await?;
             }
         }
         for keep in &want.keep {
@@ -323,28 +314,40 @@ impl<'a> Session<'a> {
     }
 
     async fn read_pack(&mut self, keep: &Keep) -> Result<(), LinkError> {
-        let at = self.shared.blobs.pack_length(&keep.pack).await.map_err(broken)?;
+        let at = self.shared.blobs.pack_length(&keep.pack).await.map_err(|error| broken(&error))?;
         let Keep { length, digest, artifacts, .. } = keep.clone();
         self.next_read += 1;
         let read = self.next_read;
-        self.reads.insert(read, Reading { source: keep.source(), at, end: length, digest, artifacts });
+        self.reads.insert(read, Reading { source: keep.source(), at, asked: at, end: length, digest, artifacts });
         self.go_on(read).await
     }
 
-    async fn read_output(&mut self, kept: u64) -> Result<(), LinkError> {
+    /// From here on what the output grows by is read.
+    fn read_output(&mut self, kept: u64) {
         self.next_read += 1;
-        let reading =
-            Reading { source: Source::Output, at: kept, end: kept, digest: String::new(), artifacts: None };
+        let reading = Reading {
+            source: Source::Output,
+            at: kept,
+            asked: kept,
+            end: kept,
+            digest: String::new(),
+            artifacts: None,
+        };
         self.reads.insert(self.next_read, reading);
-        Ok(())
     }
 
     /// Asks for the next piece, or finishes.
     async fn go_on(&mut self, read: u64) -> Result<(), LinkError> {
-        let Some(reading) = self.reads.get(&read) else { return Ok(()) };
+        let Some(reading) = self.reads.get_mut(&read) else { return Ok(()) };
+        // Several pieces are under way, so that neither end waits for the other.
+        while reading.asked < reading.end && reading.asked - reading.at + PIECE <= MAX_READ {
+            let length = PIECE.min(reading.end - reading.asked);
+            let ask = Ask::Read { read, source: reading.source.clone(), from: reading.asked, length };
+            reading.asked += length;
+            say(&mut self.link, &Down::Ask(ask)).await?;
+        }
         if reading.at < reading.end {
-            let ask = Ask::Read { read, source: reading.source.clone(), from: reading.at, length: MAX_READ };
-            return self.say(&Down::Ask(ask)).await;
+            return Ok(());
         }
         if let Source::Pack(pack) = &reading.source {
             let kept = self.shared.blobs.finish_pack(pack, &reading.digest, reading.artifacts.as_deref()).await;
@@ -381,11 +384,8 @@ impl<'a> Session<'a> {
                 let _ = self.shared.inbox.send(event).await;
             }
         } else if reading.end < end {
-            let idle = reading.at >= reading.end;
             reading.end = end;
-            if idle {
-                self.go_on(read).await?;
-            }
+            self.go_on(read).await?;
         }
         Ok(())
     }
@@ -418,11 +418,8 @@ impl<'a> Session<'a> {
             }
             Frames::Control(Up::Output { length }) => {
                 if let Some((read, reading)) = self.output() {
-                    let idle = reading.at >= reading.end;
                     reading.end = reading.end.max(length);
-                    if idle {
-                        self.go_on(read).await?;
-                    }
+                    self.go_on(read).await?;
                 }
             }
             Frames::Control(Up::Ask(Ask::Read { read, source, from, length })) => {
@@ -439,7 +436,7 @@ impl<'a> Session<'a> {
         let Some(reading) = self.reads.get_mut(&read) else { return Ok(()) };
         match &reading.source {
             Source::Output => {
-                self.shared.blobs.append_output(self.key, reading.at, bytes).await.map_err(broken)?;
+                self.shared.blobs.append_output(self.key, reading.at, bytes).await.map_err(|error| broken(&error))?;
                 self.shared.audience.hear(News::Output {
                     execution: &self.shared.execution,
                     unit: self.key,
@@ -466,11 +463,7 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    async fn answered(
-        &mut self,
-        answered: &Answered,
-        wants: &watch::Receiver<Arc<UnitWant>>,
-    ) -> Result<(), LinkError> {
+    async fn answered(&mut self, answered: &Answered, wants: &watch::Receiver<Arc<UnitWant>>) -> Result<(), LinkError> {
         let Some(reading) = self.reads.get_mut(&answered.read) else { return Ok(()) };
         if let Some(error) = &answered.error {
             let event = Event::Kept {
@@ -496,7 +489,9 @@ impl<'a> Session<'a> {
     async fn answer(&mut self, read: u64, source: &Source, from: u64, length: u64) -> Result<(), LinkError> {
         let length = usize::try_from(length.min(MAX_READ)).unwrap_or(usize::MAX);
         let found = match source {
-            Source::Pack(pack) => self.shared.blobs.read_pack(pack, from, length).await.map_err(|error| describe(&error)),
+            Source::Pack(pack) => {
+                self.shared.blobs.read_pack(pack, from, length).await.map_err(|error| describe(&error))
+            }
             Source::Output => Err("the engine has no output".to_owned()),
         };
         let answered = match found {
@@ -506,16 +501,21 @@ impl<'a> Session<'a> {
             }
             Err(error) => Answered { read, end: true, error: Some(error) },
         };
-        self.say(&Down::Answered(answered)).await
+        say(&mut self.link, &Down::Answered(answered)).await
     }
+}
+
+/// Says something to somebody who may have stopped listening.
+async fn say(link: &mut Link, down: &Down) -> Result<(), LinkError> {
+    tokio::time::timeout(SILENCE, link.say(down)).await.map_err(|_| silent())?
 }
 
 fn silent() -> LinkError {
     LinkError::Broken(std::io::ErrorKind::TimedOut.into())
 }
 
-fn broken(error: crate::BlobError) -> LinkError {
-    LinkError::Foreign(describe(&error))
+fn broken(error: &crate::BlobError) -> LinkError {
+    LinkError::Foreign(describe(error))
 }
 
 fn describe(error: &crate::BlobError) -> String {

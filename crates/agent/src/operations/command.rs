@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A command with its arguments, where and with what it runs.
-pub struct Command {
+pub(crate) struct Command {
     argv: Vec<OsString>,
     environment: Environment,
     files: Placed,

@@ -2,9 +2,17 @@
 
 use testudo_engine::News;
 
-use super::{Ending, Show};
+use super::{Ending, Show, out::Out};
 
-pub(super) struct Json;
+pub(super) struct Json {
+    out: Out,
+}
+
+impl Json {
+    pub(super) fn new() -> Self {
+        Json { out: Out::stdout() }
+    }
+}
 
 impl Show for Json {
     fn hear(&mut self, news: News<'_>) {
@@ -14,10 +22,13 @@ impl Show for Json {
                     "execution": execution.plan().execution.name,
                     "event": event,
                 });
-                println!("{line}");
+                self.out.raw(format!("{line}\n").as_bytes());
             }
+            self.out.flush();
         }
     }
+
+    fn tick(&mut self) {}
 
     fn end(&mut self, _: Ending) -> std::io::Result<()> {
         Ok(())

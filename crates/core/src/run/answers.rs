@@ -2,18 +2,20 @@
 
 use std::{cell::RefCell, collections::BTreeMap};
 
-use super::Answer;
+use super::{Answer, veil::veil_value};
 use crate::expr::{Expr, ExprError, Scope, Value};
 
 /// Writes down every answer that other scopes gave.
 pub struct Recorder<'a> {
     scopes: Vec<&'a dyn Scope>,
+    references: &'a BTreeMap<String, String>,
     answers: RefCell<BTreeMap<String, Value>>,
 }
 
 impl<'a> Recorder<'a> {
-    pub fn new(scopes: Vec<&'a dyn Scope>) -> Self {
-        Recorder { scopes, answers: RefCell::new(BTreeMap::new()) }
+    /// Answers are written down, and given, without the words in `references`.
+    pub fn new(scopes: Vec<&'a dyn Scope>, references: &'a BTreeMap<String, String>) -> Self {
+        Recorder { scopes, references, answers: RefCell::new(BTreeMap::new()) }
     }
 
     /// What was asked, each question once.
@@ -28,10 +30,10 @@ impl<'a> Recorder<'a> {
     ) -> Result<Option<Expr>, ExprError> {
         for scope in &self.scopes {
             if let Some(answer) = ask(*scope)? {
-                if let Some(value) = answer.value() {
-                    self.answers.borrow_mut().insert(question(), value.clone());
-                }
-                return Ok(Some(answer));
+                let Some(value) = answer.value() else { return Ok(Some(answer)) };
+                let value = veil_value(value, self.references);
+                self.answers.borrow_mut().insert(question(), value.clone());
+                return Ok(Some(value.into()));
             }
         }
         Ok(None)

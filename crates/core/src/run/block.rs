@@ -158,10 +158,9 @@ impl Block {
             BlockKind::Execute { .. } => instance.group.clone(),
         };
         if !instance.description.is_empty() {
-            text.push_str(&format!(" ({})", instance.description));
+            text = format!("{text} ({})", instance.description);
         }
-        text.push_str(&format!(": {what}"));
-        self.say(text);
+        self.say(format!("{text}: {what}"));
     }
 
     /// Hands a pack to the step's unit.

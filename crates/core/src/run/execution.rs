@@ -191,9 +191,7 @@ impl Execution {
             .into_iter()
             .filter(|event| match event {
                 Event::Created { .. } => self.created.is_none(),
-                Event::Met { unit, .. } => {
-                    self.units.get(unit).is_some_and(|known| known.phase == UnitPhase::Wanted)
-                }
+                Event::Met { unit, .. } => self.units.get(unit).is_some_and(|known| known.phase == UnitPhase::Wanted),
                 Event::Reported { unit, life, seq, .. } => {
                     let Some(known) = self.units.get(unit) else { return false };
                     let seen = probe.entry(unit.clone()).or_insert(known.seq);

@@ -45,8 +45,11 @@ impl Workflows {
         let context = Context {
             workflow: name.to_owned(),
             execution,
-            platform: Platform { images: ImageTable { needed: true, given: BTreeMap::new() } },
-            catalog: self.0.workflows.iter().map(|one| entry(&one.name)).collect(),
+            platform: Platform {
+                images: ImageTable { needed: true, given: BTreeMap::new() },
+                catalog: self.0.workflows.iter().map(|one| entry(&one.name)).collect(),
+                ..Platform::default()
+            },
             ..Context::default()
         };
         plan::build(&resolved.spec, &context).map_err(|problems| listed(&problems))

@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 use super::{BlockKey, Execution, Unit, UnitPhase};
 use crate::{
     expr::Value,
-    run::{
-        Block, BlockKind, InstancePhase, PackPurpose, Status, Told,
-        block::Work,
-    },
+    run::{Block, BlockKind, InstancePhase, PackPurpose, Status, Told, block::Work},
 };
 
 impl Execution {

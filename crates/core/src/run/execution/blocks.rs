@@ -7,7 +7,7 @@ use crate::{
     plan::{Expanded, Operation, Role, expand_execute, expand_parallel, expand_services},
     run::{
         Block, BlockKind, ChildEnd, Instance, InstancePhase, Report, Request, Status, Stopper, UnitKey, WordId,
-        answers::Answers, block::Work,
+        answers::Answers, block::Work, veil,
     },
 };
 
@@ -122,7 +122,8 @@ impl Execution {
         let status = if end.error.is_some() { Status::Failed } else { end.status };
         instance.phase = InstancePhase::Gone(status);
         if let Work::Child(child) = &mut instance.work {
-            child.outputs = end.outputs.clone();
+            let shown = end.outputs.iter().map(|(key, text)| (key.clone(), veil::masked(text)));
+            child.outputs = shown.collect();
         }
         let line = format!("{} • {}", instance.group, Self::end_of(end));
         block.say(line);

@@ -263,7 +263,8 @@ fn block(ask: &Ask<'_>, hand: &Hand, operation: &Operation) -> Result<Job, Outco
     let origin = pack_origin(&hand.at.unit, &hand.r#ref, hand.attempt);
     let platform = Platform::default();
     let (expanded, request) = ask.with(|scopes| {
-        let recorder = Recorder::new(scopes.to_vec());
+        let no_secrets = BTreeMap::new();
+        let recorder = Recorder::new(scopes.to_vec(), &no_secrets);
         let expanded = match operation {
             Operation::Parallel(parallel) => expand_parallel(parallel, &recorder, &origin, &platform),
             Operation::StartServices { services } => expand_services(services, &recorder, &origin, &platform),
