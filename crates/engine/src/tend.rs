@@ -446,6 +446,11 @@ impl<'a> Session<'a> {
             }
             Source::Pack(pack) => {
                 if let Err(error) = self.shared.blobs.append_pack(pack, reading.at, bytes).await {
+                    let length = self.shared.blobs.pack_length(pack).await.map_err(|error| broken(&error))?;
+                    if length != reading.at {
+                        // Somebody else keeps it too: what this engine is worth shows when it next writes to the log.
+                        return Err(broken(&error));
+                    }
                     let event = Event::Kept {
                         unit: self.key.clone(),
                         source: reading.source.clone(),

@@ -14,8 +14,6 @@ pub struct World {
     pub starts: BTreeMap<String, Start>,
     /// Silence after which an agent stops its unit.
     pub orphan_limit: Duration,
-    /// Most bytes that an agent answers one read with.
-    pub piece: usize,
 }
 
 /// How a unit comes to be.
@@ -35,7 +33,6 @@ impl World {
             files: BTreeMap::new(),
             starts: BTreeMap::new(),
             orphan_limit: Duration::from_mins(10),
-            piece: 1000,
         }
     }
 
