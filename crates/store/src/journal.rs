@@ -16,13 +16,14 @@ use crate::Folder;
 #[derive(Debug)]
 pub(crate) struct Log {
     file: File,
-    count: Option<u64>,
+    /// How many events there are, and where they end, when it was last looked at.
+    known: Option<(u64, u64)>,
 }
 
 impl Log {
     pub(crate) fn open(path: &Path) -> Result<Self, JournalError> {
         let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)?;
-        Ok(Log { file, count: None })
+        Ok(Log { file, known: None })
     }
 
     /// Reads everything, and cuts off a last line that a death has torn.
@@ -31,14 +32,16 @@ impl Log {
         let (events, whole) = parse(&self.file)?;
         self.file.set_len(whole)?;
         self.file.seek(SeekFrom::End(0))?;
-        self.count = Some(events.len() as u64);
+        self.known = Some((events.len() as u64, whole));
         Ok(events)
     }
 
     fn append(&mut self, offset: u64, events: &[Event]) -> Result<(), JournalError> {
-        let found = match self.count {
-            Some(count) => count,
-            None => self.read()?.len() as u64,
+        let length = self.file.metadata()?.len();
+        let found = match self.known {
+            Some((count, end)) if end == length => count,
+            // Not looked at yet, or somebody else has written.
+            _ => self.read()?.len() as u64,
         };
         if found != offset {
             return Err(JournalError::Stale { expected: offset, found });
@@ -61,7 +64,7 @@ impl Log {
             // On disk before a unit is told to begin; the rest goes along with the next of these.
             self.file.sync_data()?;
         }
-        self.count = Some(found + events.len() as u64);
+        self.known = Some((found + events.len() as u64, before + lines.len() as u64));
         Ok(())
     }
 }
