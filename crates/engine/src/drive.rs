@@ -234,7 +234,9 @@ async fn child(
                 Ok(status) => ChildEnd { status, outputs: outputs(&plan, &*journal).await, error: None },
                 // Whatever keeps this engine from driving a child says nothing about the child: whoever drives the
                 // parent next, perhaps already, finds it as it is.
-                Err(error @ DriveError::Journal(JournalError::Stale { .. } | JournalError::Io(_))) => return Err(error),
+                Err(error @ DriveError::Journal(JournalError::Stale { .. } | JournalError::Io(_))) => {
+                    return Err(error);
+                }
                 Err(error) => {
                     let error = Some(error.to_string());
                     ChildEnd { status: Status::Aborted, outputs: BTreeMap::new(), error }

@@ -15,6 +15,8 @@ mod link;
 mod ports;
 #[cfg(feature = "sim")]
 pub mod sim;
+#[cfg(feature = "sim")]
+pub mod suites;
 mod tend;
 mod values;
 

@@ -28,12 +28,7 @@ pub enum Start {
 
 impl World {
     pub fn new(seed: u64) -> Self {
-        World {
-            seed,
-            files: BTreeMap::new(),
-            starts: BTreeMap::new(),
-            orphan_limit: Duration::from_mins(10),
-        }
+        World { seed, files: BTreeMap::new(), starts: BTreeMap::new(), orphan_limit: Duration::from_mins(10) }
     }
 
     /// How a unit of this name comes to be.

@@ -62,9 +62,10 @@ impl Execution {
             }],
         };
         let (parallelism, fail_fast, logs) = limits;
-        let carrier = known.carrier.as_ref().and_then(|(unit, step, attempt, _)| {
-            self.blocks.get(&(unit.clone(), *step, *attempt))
-        });
+        let carrier = known
+            .carrier
+            .as_ref()
+            .and_then(|(unit, step, attempt, _)| self.blocks.get(&(unit.clone(), *step, *attempt)));
         // What a step only sets off is nobody's cleaning up.
         let always = kind != BlockKind::Execute { asynchronous: true }
             && (plan.steps[*step].is_always() || carrier.is_some_and(|block| block.always));
