@@ -184,3 +184,13 @@ fn a_secret_travels_to_workers_and_children_and_still_shows_nowhere() {
         assert!(!bytes.windows(SECRET.len()).any(|window| window == SECRET.as_bytes()), "{}", file.display());
     }
 }
+
+#[test]
+fn a_value_that_a_program_prints_is_read_by_a_later_step() {
+    let place = Place::new();
+    let ended = place.run("printed-value", &[]);
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+    let logs = place.logs(&[]);
+    // A hint about a step's state is nobody's but the agent's: it stays text.
+    assert_eq!(logs, "before\nafter\n\u{1}\u{5}\u{6}prints\u{3}end\u{4}\"passed\"\u{3}\n3 by ada\n");
+}
