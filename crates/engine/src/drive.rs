@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
 use jiff::Timestamp;
 use testudo_core::{
     plan::Plan,
@@ -112,11 +112,19 @@ pub fn drive(
             tokio::select! {
                 biased;
                 control = controls.recv(), if open => match control {
-                    Some(control) => batch.push(asked(control, drive.clock.now())),
+                    Some(control) => {
+                        tasks.pass_on(&control);
+                        batch.push(asked(control, drive.clock.now()));
+                    }
                     None => open = false,
                 },
                 timer = due(drive.clock, timer) => batch.push(Event::Expired { timer, at: drive.clock.now() }),
-                Some(_) = tasks.set.join_next() => {}
+                Some(done) = tasks.set.join_next() => match done {
+                    Ok(done) => done?,
+                    Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+                    // Nobody stops one of them alone.
+                    Err(_) => {}
+                },
                 received = events.recv_many(&mut batch, INBOX) => {
                     debug_assert!(received > 0, "the loop itself holds a sender");
                 }
@@ -153,10 +161,20 @@ struct Tasks {
     inbox: mpsc::Sender<Event>,
     units: BTreeMap<UnitKey, watch::Sender<Arc<UnitWant>>>,
     children: BTreeMap<UnitKey, mpsc::Sender<Control>>,
-    set: JoinSet<()>,
+    set: JoinSet<Result<(), DriveError>>,
 }
 
 impl Tasks {
+    /// Pauses and resumes are for all executions that hang below this one; stops find them by way of what is wanted.
+    fn pass_on(&self, control: &Control) {
+        if let Control::Pause | Control::Resume = control {
+            for child in self.children.values() {
+                // One that is busy with others of these hears the next.
+                let _ = child.try_send(control.clone());
+            }
+        }
+    }
+
     /// Makes what is under way match what is wanted.
     fn reconcile(&mut self, execution: &Execution, wanted: Wanted) {
         self.units.retain(|key, _| wanted.units.contains_key(key));
@@ -168,7 +186,7 @@ impl Tasks {
             } else {
                 let (sender, receiver) = watch::channel(want);
                 self.units.insert(key.clone(), sender);
-                self.set.spawn(tend(self.shared.clone(), key, receiver));
+                self.set.spawn(tend(self.shared.clone(), key, receiver).map(Ok));
             }
         }
         for (key, want) in wanted.children {
@@ -199,7 +217,7 @@ async fn child(
     inbox: mpsc::Sender<Event>,
     want: ChildWant,
     controls: mpsc::Receiver<Control>,
-) {
+) -> Result<(), DriveError> {
     let ChildWant { unit, step, attempt, index, request, id, .. } = want;
     let clock = outer.clock;
     let end = match outer.catalog.prepare(&request, &id, &parent.execution).await {
@@ -208,12 +226,17 @@ async fn child(
             let name = prepared.plan.execution.name.clone();
             let started = Event::ChildStarted { unit: unit.clone(), step, attempt, index, id, name, at: clock.now() };
             if inbox.send(started).await.is_err() {
-                return;
+                return Ok(());
             }
             let crate::Prepared { plan, journal, blobs, given } = prepared;
             let job = Job { plan: plan.clone(), journal: journal.clone(), blobs, given };
             match drive(outer, job, controls).await {
                 Ok(status) => ChildEnd { status, outputs: outputs(&plan, &*journal).await, error: None },
+                // Whatever keeps this engine from driving a child says nothing about the child: whoever drives the
+                // parent next, perhaps already, finds it as it is.
+                Err(error @ DriveError::Journal(JournalError::Stale { .. } | JournalError::Io(_))) => {
+                    return Err(error);
+                }
                 Err(error) => {
                     let error = Some(error.to_string());
                     ChildEnd { status: Status::Aborted, outputs: BTreeMap::new(), error }
@@ -222,6 +245,7 @@ async fn child(
         }
     };
     let _ = inbox.send(Event::ChildEnded { unit, step, attempt, index, end, at: clock.now() }).await;
+    Ok(())
 }
 
 /// What an execution published: what its own steps wrote, the latest winning.

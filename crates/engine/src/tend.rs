@@ -11,7 +11,10 @@ use testudo_core::{
     frame::{Answered, Ask, Down, Hello, MAX_READ, PROTOCOL, Source, Up},
     run::{Event, Keep, ReapHow, Report, UnitKey, UnitWant, WordId},
 };
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 
 use crate::{
     Audience, Blobs, Clock, Frames, Given, Link, LinkError, News, Reap, Runner, RunnerError, Sighting, UnitSpec,
@@ -174,12 +177,27 @@ async fn reap(shared: &Shared, spec: &UnitSpec, how: ReapHow, wants: &mut watch:
 struct Reading {
     source: Source,
     at: u64,
-    /// Up to where it has been asked for.
+    /// Up to where it has been asked for, in so many pieces that are not answered yet.
     asked: u64,
+    under_way: u32,
     /// Where it ends, as far as that is known.
     end: u64,
     digest: String,
     artifacts: Option<String>,
+}
+
+impl Reading {
+    /// The next piece to ask for, unless enough is under way.
+    fn next_piece(&mut self, read: u64) -> Option<Ask> {
+        if self.asked >= self.end || self.asked - self.at + PIECE > MAX_READ {
+            return None;
+        }
+        let length = PIECE.min(self.end - self.asked);
+        let ask = Ask::Read { read, source: self.source.clone(), from: self.asked, length };
+        self.asked += length;
+        self.under_way += 1;
+        Some(ask)
+    }
 }
 
 struct Session<'a> {
@@ -230,12 +248,13 @@ impl<'a> Session<'a> {
             return Ok(ended);
         }
         let want = wants.borrow_and_update().clone();
-        self.link.say(&Down::Welcome { seq: want.seq }).await?;
+        self.say(&Down::Welcome { seq: want.seq }).await?;
         let kept = self.shared.blobs.output_length(self.key).await.map_err(|error| broken(&error))?;
         self.read_output(kept);
         self.follow(&want).await?;
         let mut beat = tokio::time::interval(HEARTBEAT);
         beat.reset();
+        let mut patience = Instant::now() + SILENCE;
         loop {
             let reap = wants.borrow().reap;
             if let Some(how) = reap {
@@ -247,7 +266,7 @@ impl<'a> Session<'a> {
             }
             tokio::select! {
                 biased;
-                _ = beat.tick() => self.link.say(&Down::Heartbeat).await?,
+                _ = beat.tick() => self.say(&Down::Heartbeat).await?,
                 changed = wants.changed() => {
                     if changed.is_err() {
                         return Ok(Ended::Over);
@@ -255,14 +274,20 @@ impl<'a> Session<'a> {
                     let want = wants.borrow_and_update().clone();
                     self.follow(&want).await?;
                 }
-                heard = tokio::time::timeout(SILENCE, self.link.next::<Up>()) => {
+                heard = tokio::time::timeout_at(patience, self.link.next::<Up>()) => {
                     let heard = heard.map_err(|_| silent())??;
+                    patience = Instant::now() + SILENCE;
                     if !self.hear(heard, &hello.life, wants).await? {
                         return Ok(Ended::Over);
                     }
                 }
             }
         }
+    }
+
+    /// Says something, to somebody who may have stopped listening.
+    async fn say(&mut self, down: &Down) -> Result<(), LinkError> {
+        tokio::time::timeout(SILENCE, self.link.say(down)).await.map_err(|_| silent())?
     }
 
     /// Has the life written down before anything is asked of it.
@@ -294,7 +319,7 @@ impl<'a> Session<'a> {
         for (id, word) in &want.words {
             if self.sent.insert(id.clone()) {
                 let word = self.shared.given.complete(word.clone(), self.address.clone());
-                self.link.say(&Down::Word { id: id.clone(), word }).await?;
+                self.say(&Down::Word { id: id.clone(), word }).await?;
             }
         }
         for keep in &want.keep {
@@ -313,7 +338,10 @@ impl<'a> Session<'a> {
         let Keep { length, digest, artifacts, .. } = keep.clone();
         self.next_read += 1;
         let read = self.next_read;
-        self.reads.insert(read, Reading { source: keep.source(), at, asked: at, end: length, digest, artifacts });
+        self.reads.insert(
+            read,
+            Reading { source: keep.source(), at, asked: at, under_way: 0, end: length, digest, artifacts },
+        );
         self.go_on(read).await
     }
 
@@ -324,6 +352,7 @@ impl<'a> Session<'a> {
             source: Source::Output,
             at: kept,
             asked: kept,
+            under_way: 0,
             end: kept,
             digest: String::new(),
             artifacts: None,
@@ -333,14 +362,11 @@ impl<'a> Session<'a> {
 
     /// Asks for the next piece, or finishes.
     async fn go_on(&mut self, read: u64) -> Result<(), LinkError> {
-        let Some(reading) = self.reads.get_mut(&read) else { return Ok(()) };
         // Several pieces are under way, so that neither end waits for the other.
-        while reading.asked < reading.end && reading.asked - reading.at + PIECE <= MAX_READ {
-            let length = PIECE.min(reading.end - reading.asked);
-            let ask = Ask::Read { read, source: reading.source.clone(), from: reading.asked, length };
-            reading.asked += length;
-            self.link.say(&Down::Ask(ask)).await?;
+        while let Some(ask) = self.reads.get_mut(&read).and_then(|reading| reading.next_piece(read)) {
+            self.say(&Down::Ask(ask)).await?;
         }
+        let Some(reading) = self.reads.get(&read) else { return Ok(()) };
         if reading.at < reading.end {
             return Ok(());
         }
@@ -472,6 +498,11 @@ impl<'a> Session<'a> {
             let _ = self.shared.inbox.send(event).await;
             return Ok(());
         }
+        reading.under_way = reading.under_way.saturating_sub(1);
+        if reading.under_way == 0 {
+            // Whoever had less than was asked for is asked again.
+            reading.asked = reading.at;
+        }
         self.go_on(answered.read).await?;
         let end = wants.borrow().output_end;
         if let Some(end) = end {
@@ -491,12 +522,12 @@ impl<'a> Session<'a> {
         };
         let answered = match found {
             Ok(bytes) => {
-                self.link.send(read, &bytes).await?;
+                tokio::time::timeout(SILENCE, self.link.send(read, &bytes)).await.map_err(|_| silent())??;
                 Answered { read, end: bytes.len() < length, error: None }
             }
             Err(error) => Answered { read, end: true, error: Some(error) },
         };
-        self.link.say(&Down::Answered(answered)).await
+        self.say(&Down::Answered(answered)).await
     }
 }
 

@@ -67,6 +67,8 @@ pub(super) enum Input {
     Pull(Pull),
     /// The service that is this activity is ready.
     Ready(u64),
+    /// A service has had all the time that it has to become ready.
+    Late,
 }
 
 pub(super) struct Agent {
@@ -91,6 +93,8 @@ pub(super) struct Agent {
     window: Option<Instant>,
     not_before: Option<Instant>,
     ready: bool,
+    /// The service was not ready in time: it is not started again.
+    late: bool,
     restarts: u32,
     over: bool,
     bye: bool,
@@ -123,6 +127,7 @@ impl Agent {
             window: None,
             not_before: None,
             ready: false,
+            late: false,
             restarts: 0,
             over: false,
             bye: false,
@@ -202,6 +207,7 @@ impl Agent {
                     self.report(Report::Ready)?;
                 }
             }
+            Input::Late => self.is_late()?,
         }
         Ok(())
     }
@@ -215,10 +221,14 @@ impl Agent {
             Down::Welcome { seq } => {
                 if let Some(link) = self.links.get_mut(&id) {
                     link.welcomed = true;
-                    lock(&self.disk).after(seq).into_iter().for_each(|report| link.say(Up::Report(report)));
+                    for report in lock(&self.disk).after(seq) {
+                        link.say(Up::Report(report));
+                    }
                 }
                 let reads: Vec<u64> = self.pulls.keys().copied().collect();
-                reads.into_iter().for_each(|read| self.ask(read));
+                for read in reads {
+                    self.ask(read);
+                }
             }
             Down::Word { id, word } => {
                 if self.heard.insert(id.clone()) {
@@ -322,7 +332,9 @@ impl Agent {
 
     fn tell(&mut self, step: usize, attempt: u32, told: Told) {
         if let (Told::Done { values, .. }, Some(run)) = (&told, &mut self.run) {
-            values.iter().for_each(|(name, value)| run.remember(name.clone(), value.clone()));
+            for (name, value) in values {
+                run.remember(name.clone(), value.clone());
+            }
         }
         if let Some(activity) = &self.activity
             && (activity.step, activity.attempt) == (step, attempt)
@@ -509,8 +521,13 @@ impl Agent {
                     None => Some(SETTLE),
                     Some(probe) => script.ready.map(|ready| ready + Duration::from_secs(probe.initial_delay)),
                 };
-                let timeout = service.timeout.filter(|_| attempt == 0).map(Duration::from_millis);
-                self.tasks.spawn(work::watch(self.sender.clone(), id, ready, timeout));
+                if let Some(ready) = ready {
+                    self.tasks.spawn(work::later(hand.clone(), ready, Input::Ready(id)));
+                }
+                // The limit is the service's, however often it is started.
+                if let Some(limit) = service.timeout.filter(|_| attempt == 0) {
+                    self.tasks.spawn(work::later(hand.clone(), Duration::from_millis(limit), Input::Late));
+                }
             }
         }
         let inbox = self.sender.clone();
@@ -520,6 +537,22 @@ impl Agent {
         });
         let limit = limit.map(|limit| self.clock.limit(limit));
         self.activity = Some(Activity { id, step, attempt, task, told, limit, killing: None, lingers, always });
+    }
+
+    /// A service was not ready in time: it has failed, whether it runs now or waits to be started again.
+    fn is_late(&mut self) -> Result<(), Fall> {
+        if self.ready || self.over {
+            return Ok(());
+        }
+        self.late = true;
+        let outcome = Outcome::Error { message: "timed out".to_owned() };
+        if self.activity.is_some() {
+            return self.ended(outcome);
+        }
+        match self.run.as_ref().map(UnitRun::next) {
+            Some(Next::Attempt(step, attempt)) => self.conclude(step, attempt, outcome),
+            _ => Ok(()),
+        }
     }
 
     /// An activity ended by itself, or was taken down.
@@ -563,7 +596,7 @@ impl Agent {
             return Ok(false);
         }
         if let Some(service) = self.service() {
-            if own == Status::Passed || !service.restart || self.restarts >= RESTARTS {
+            if own == Status::Passed || self.late || !service.restart || self.restarts >= RESTARTS {
                 return Ok(false);
             }
             self.restarts += 1;

@@ -153,7 +153,11 @@ impl Place {
     /// What a unit has, kept for the account when it goes.
     fn account(&self, at: &At, disk: &Disk) {
         let left = Left { over: disk.over(), output: disk.output.clone(), packs: disk.packs.clone() };
-        self.note(|book| book.left.insert(at.clone(), left));
+        // The second of two lives has nothing.
+        self.note(|book| match book.left.get(at) {
+            Some(known) if left.over.is_none() && known.over.is_some() => {}
+            _ => drop(book.left.insert(at.clone(), left)),
+        });
     }
 }
 

@@ -1,7 +1,7 @@
 //! Whole executions, with everything that befalls them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     future::Future,
     sync::{Arc, Mutex},
     time::Duration,
@@ -94,7 +94,7 @@ impl Simulation {
             runner: runner.clone(),
             catalog: catalog.clone(),
             store,
-            audience: Arc::new(Watcher(watch::channel(false).0)),
+            audience: Arc::new(Watcher(watch::channel(BTreeSet::new()).0)),
             controls: Arc::default(),
             engines: 0,
             errors: Vec::new(),
@@ -226,15 +226,18 @@ fn said(error: &DriveError) -> String {
     text
 }
 
-/// Knows whether the execution is paused.
-struct Watcher(watch::Sender<bool>);
+/// Knows which executions are paused.
+struct Watcher(watch::Sender<BTreeSet<String>>);
 
 impl Audience for Watcher {
     fn hear(&self, news: News<'_>) {
-        if let News::Events { execution, .. } = news
-            && execution.plan().execution.id == EXECUTION
-        {
-            self.0.send_if_modified(|paused| std::mem::replace(paused, execution.is_paused()) != *paused);
+        if let News::Events { execution, .. } = news {
+            let id = &execution.plan().execution.id;
+            self.0.send_if_modified(
+                |paused| {
+                    if execution.is_paused() { paused.insert(id.clone()) } else { paused.remove(id) }
+                },
+            );
         }
     }
 }
@@ -242,10 +245,10 @@ impl Audience for Watcher {
 /// Lifts every pause after a while.
 async fn person(audience: Arc<Watcher>, desk: Desk) {
     let mut paused = audience.0.subscribe();
-    while paused.wait_for(|paused| *paused).await.is_ok() {
+    while paused.wait_for(|paused| !paused.is_empty()).await.is_ok() {
         sleep(PATIENCE).await;
-        if *paused.borrow() {
-            say(&desk, Control::Resume).await;
+        if !paused.borrow().is_empty() {
+            say(&desk, Control::Resume);
         }
     }
 }
@@ -259,12 +262,12 @@ async fn ask(moment: Duration, control: Control, store: Store, desk: Desk) {
         Control::Resume => matches!(event, Event::ResumeRequested { .. } | Event::Ended { .. }),
     };
     while !store.journal.events().iter().any(asked) {
-        say(&desk, control.clone()).await;
+        say(&desk, control.clone());
         sleep(Duration::from_secs(1)).await;
     }
 }
 
-async fn say(desk: &Desk, control: Control) {
+fn say(desk: &Desk, control: Control) {
     let sender = lock(desk).clone();
     if let Some(sender) = sender {
         // Nobody may be there, or somebody who stands still.

@@ -37,16 +37,20 @@ impl Execution {
 
     /// Whether the step no longer waits for the block, or nobody is left who could.
     fn is_abandoned(&self, (unit, step, attempt): &BlockKey, block: &Block) -> bool {
+        // Nobody waits for those: they go on without it, and only a stop of the execution ends them.
+        if block.kind == (BlockKind::Execute { asynchronous: true }) {
+            return false;
+        }
         let Some(carrier) = self.units.get(unit) else { return true };
         if carrier.verdict().is_some() {
             return true;
         }
         let state = carrier.run.state(*step);
         match block.kind {
-            BlockKind::Parallel | BlockKind::Execute { asynchronous: false } => {
+            BlockKind::Services => false,
+            BlockKind::Parallel | BlockKind::Execute { .. } => {
                 !block.done && (!state.running || state.attempts > attempt + 1)
             }
-            BlockKind::Services | BlockKind::Execute { asynchronous: true } => false,
         }
     }
 

@@ -66,7 +66,9 @@ impl Execution {
             .carrier
             .as_ref()
             .and_then(|(unit, step, attempt, _)| self.blocks.get(&(unit.clone(), *step, *attempt)));
-        let always = plan.steps[*step].is_always() || carrier.is_some_and(|block| block.always);
+        // What a step only sets off is nobody's cleaning up.
+        let always = kind != BlockKind::Execute { asynchronous: true }
+            && (plan.steps[*step].is_always() || carrier.is_some_and(|block| block.always));
         Some(Block {
             kind,
             instances,

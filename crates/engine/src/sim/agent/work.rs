@@ -14,7 +14,7 @@ use testudo_core::{
 };
 use tokio::{
     sync::{mpsc, oneshot, watch},
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep},
 };
 
 use super::{
@@ -291,25 +291,9 @@ fn block(ask: &Ask<'_>, hand: &Hand, operation: &Operation) -> Result<Job, Outco
     Ok(Job::Engine { request, packs })
 }
 
-/// Watches a service until it is ready, or its time is up. Without a probe it has to stay up for a moment.
-pub(super) async fn watch(
-    inbox: mpsc::UnboundedSender<Input>,
-    activity: u64,
-    ready: Option<Duration>,
-    limit: Option<Duration>,
-) {
-    let begun = Instant::now();
-    let moment = |after: Option<Duration>| after.and_then(|after| begun.checked_add(after));
-    let input = match (moment(ready), moment(limit)) {
-        (Some(ready), limit) if limit.is_none_or(|limit| ready <= limit) => {
-            sleep_until(ready).await;
-            Input::Ready(activity)
-        }
-        (_, Some(limit)) => {
-            sleep_until(limit).await;
-            Input::Ended(activity, Outcome::Error { message: "timed out".to_owned() })
-        }
-        (_, None) => return,
-    };
-    let _ = inbox.send(input);
+/// Tells the loop something after a while, in which time may stand still.
+pub(super) async fn later(mut hand: Hand, after: Duration, input: Input) {
+    hand.take(after).await;
+    // The agent may have gone.
+    let _ = hand.inbox.send(input);
 }
