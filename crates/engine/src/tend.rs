@@ -248,7 +248,7 @@ impl<'a> Session<'a> {
             return Ok(ended);
         }
         let want = wants.borrow_and_update().clone();
-        self.say(&Down::Welcome { seq: want.seq }).await?;
+        say(&mut self.link, &Down::Welcome { seq: want.seq }).await?;
         let kept = self.shared.blobs.output_length(self.key).await.map_err(|error| broken(&error))?;
         self.read_output(kept);
         self.follow(&want).await?;
@@ -266,7 +266,7 @@ impl<'a> Session<'a> {
             }
             tokio::select! {
                 biased;
-                _ = beat.tick() => self.say(&Down::Heartbeat).await?,
+                _ = beat.tick() => say(&mut self.link, &Down::Heartbeat).await?,
                 changed = wants.changed() => {
                     if changed.is_err() {
                         return Ok(Ended::Over);
@@ -283,11 +283,6 @@ impl<'a> Session<'a> {
                 }
             }
         }
-    }
-
-    /// Says something, to somebody who may have stopped listening.
-    async fn say(&mut self, down: &Down) -> Result<(), LinkError> {
-        tokio::time::timeout(SILENCE, self.link.say(down)).await.map_err(|_| silent())?
     }
 
     /// Has the life written down before anything is asked of it.
@@ -319,7 +314,7 @@ impl<'a> Session<'a> {
         for (id, word) in &want.words {
             if self.sent.insert(id.clone()) {
                 let word = self.shared.given.complete(word.clone(), self.address.clone());
-                self.say(&Down::Word { id: id.clone(), word }).await?;
+                say(&mut self.link, &Down::Word { id: id.clone(), word }).await?;
             }
         }
         for keep in &want.keep {
@@ -364,7 +359,7 @@ impl<'a> Session<'a> {
     async fn go_on(&mut self, read: u64) -> Result<(), LinkError> {
         // Several pieces are under way, so that neither end waits for the other.
         while let Some(ask) = self.reads.get_mut(&read).and_then(|reading| reading.next_piece(read)) {
-            self.say(&Down::Ask(ask)).await?;
+            say(&mut self.link, &Down::Ask(ask)).await?;
         }
         let Some(reading) = self.reads.get(&read) else { return Ok(()) };
         if reading.at < reading.end {
@@ -467,6 +462,11 @@ impl<'a> Session<'a> {
             }
             Source::Pack(pack) => {
                 if let Err(error) = self.shared.blobs.append_pack(pack, reading.at, bytes).await {
+                    let length = self.shared.blobs.pack_length(pack).await.map_err(|error| broken(&error))?;
+                    if length != reading.at {
+                        // Somebody else keeps it too: what this engine is worth shows when it next writes to the log.
+                        return Err(broken(&error));
+                    }
                     let event = Event::Kept {
                         unit: self.key.clone(),
                         source: reading.source.clone(),
@@ -527,8 +527,13 @@ impl<'a> Session<'a> {
             }
             Err(error) => Answered { read, end: true, error: Some(error) },
         };
-        self.say(&Down::Answered(answered)).await
+        say(&mut self.link, &Down::Answered(answered)).await
     }
+}
+
+/// Says something to somebody who may have stopped listening.
+async fn say(link: &mut Link, down: &Down) -> Result<(), LinkError> {
+    tokio::time::timeout(SILENCE, link.say(down)).await.map_err(|_| silent())?
 }
 
 fn silent() -> LinkError {

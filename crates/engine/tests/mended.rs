@@ -110,3 +110,21 @@ fn a_block_of_a_step_that_always_runs_still_runs_after_a_stop_within_its_window(
     ");
     assert_eq!(ended.took.as_secs(), 65);
 }
+
+#[test]
+fn two_engines_that_keep_the_same_pack_do_not_spoil_it() {
+    let spec = "
+  steps:
+  - {name: one, shell: 'fill 600000 > /data/x', artifacts: {paths: ['/data/x']}}
+  - {name: two, shell: 'sleep 5'}";
+    let mut simulation = simulated(spec);
+    // Somewhere in this time the pack is read.
+    for millis in (420..470).step_by(4) {
+        simulation.engines = vec![EngineFault {
+            moment: Moment::After(Duration::from_millis(millis)),
+            how: EngineEnd::Stalls(Duration::from_secs(3)),
+            gap: Duration::ZERO,
+        }];
+        assert_eq!(ended(&simulation).status, Some(Status::Passed), "{millis}");
+    }
+}

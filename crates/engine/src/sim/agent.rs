@@ -279,7 +279,7 @@ impl Agent {
         let answered = match found {
             Some((bytes, whole)) => {
                 let from = usize::try_from(from).unwrap_or(usize::MAX).min(bytes.len());
-                let length = usize::try_from(length).unwrap_or(usize::MAX).min(self.place.world.piece);
+                let length = usize::try_from(length.min(MAX_READ)).unwrap_or(usize::MAX);
                 let upto = bytes.len().min(from.saturating_add(length));
                 link.send(read, bytes[from..upto].to_vec());
                 if *source == Source::Output {

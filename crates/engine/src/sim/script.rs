@@ -11,6 +11,7 @@
 //! | `echo text`                        | says a line                                              |
 //! | `echo text > /testkube/outputs/x`  | hands `x` to later steps; any other path is a file       |
 //! | `noise 5000`                       | says so many bytes                                       |
+//! | `fill 5000 > /data/x`              | writes so many bytes to a file                           |
 //! | `ready 2`, `ready never`           | as a service: when its probe begins to succeed           |
 //! | `linger 5`                         | takes so long to end when it is asked to                 |
 
@@ -64,7 +65,11 @@ impl Script {
                     return script;
                 }
                 "echo" => script.echo(rest),
-                "noise" => script.said.extend((0..rest.parse().unwrap_or(0_usize)).map(|at| b'a' + (at % 26) as u8)),
+                "noise" => script.said.extend(noise(rest).bytes()),
+                "fill" => {
+                    let (length, path) = rest.split_once('>').unwrap_or((rest, ""));
+                    script.files.insert(path.trim().to_owned(), noise(length.trim()));
+                }
                 "ready" => script.ready = (rest != "never").then(|| seconds(rest)),
                 "linger" => script.lingers = seconds(rest),
                 _ => {}
@@ -85,6 +90,10 @@ impl Script {
             None => self.files.insert(path.to_owned(), text),
         };
     }
+}
+
+fn noise(length: &str) -> String {
+    ('a'..='z').cycle().take(length.parse().unwrap_or(0)).collect()
 }
 
 fn seconds(text: &str) -> Duration {

@@ -14,8 +14,6 @@ pub struct World {
     pub starts: BTreeMap<String, Start>,
     /// Silence after which an agent stops its unit.
     pub orphan_limit: Duration,
-    /// Most bytes that an agent answers one read with.
-    pub piece: usize,
 }
 
 /// How a unit comes to be.
@@ -30,13 +28,7 @@ pub enum Start {
 
 impl World {
     pub fn new(seed: u64) -> Self {
-        World {
-            seed,
-            files: BTreeMap::new(),
-            starts: BTreeMap::new(),
-            orphan_limit: Duration::from_mins(10),
-            piece: 1000,
-        }
+        World { seed, files: BTreeMap::new(), starts: BTreeMap::new(), orphan_limit: Duration::from_mins(10) }
     }
 
     /// How a unit of this name comes to be.

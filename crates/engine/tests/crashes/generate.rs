@@ -70,7 +70,9 @@ impl Maker {
                 step["execute"] = self.execute(if place.depth == 0 { "inner" } else { "innermost" });
             }
             50..56 => {
-                step["shell"] = json!("echo x > /data/file.txt; noise 3000");
+                // Now and then more than one piece of a read.
+                let length = if self.chance.percent(30) { 600_000 } else { 10 };
+                step["shell"] = json!(format!("fill {length} > /data/file.txt; noise 3000"));
                 step["artifacts"] = json!({"paths": ["/data/**"]});
             }
             56..60 => step["delay"] = json!(format!("{}s", 1 + self.chance.below(3))),

@@ -1,5 +1,7 @@
 //! Connections of an agent.
 
+use std::time::Duration;
+
 use testudo_core::frame::{Down, Up};
 use tokio::{sync::mpsc, task::JoinSet};
 
@@ -59,11 +61,18 @@ impl Linked {
     }
 }
 
+/// How long a piece of a read is on its way.
+const PIECE: Duration = Duration::from_millis(3);
+
 async fn speak(mut sayer: Sayer, mut queue: mpsc::UnboundedReceiver<Out>) {
     while let Some(out) = queue.recv().await {
         let said = match out {
             Out::Say(up) => sayer.say(&up).await,
-            Out::Send(read, bytes) => sayer.send(read, &bytes).await,
+            Out::Send(read, bytes) => {
+                // What is bulky takes its time, so that a death may fall into the middle of it.
+                tokio::time::sleep(PIECE).await;
+                sayer.send(read, &bytes).await
+            }
         };
         if said.is_err() {
             return;
