@@ -84,7 +84,7 @@ impl Lot {
                 EngineEnd::Dies | EngineEnd::DiesHaving(_) => self.die(),
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     fn die(&self) {
