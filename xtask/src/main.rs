@@ -1,6 +1,7 @@
 //! Chores of the repository, in Rust so that they run wherever it builds.
 
 mod conformance;
+mod tidy;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,10 +14,11 @@ fn main() -> anyhow::Result<ExitCode> {
             let paths: Vec<PathBuf> = paths.iter().map(PathBuf::from).collect();
             conformance::main(suite, &paths)
         }
+        ["tidy"] => tidy::main(),
         [testudo_agent::jq::HELPER_ARGUMENT] => testudo_agent::jq::helper_main(),
         _ => {
             eprintln!(
-                "usage: cargo xtask conformance SUITE FILE_OR_DIR...\nsuites: {}",
+                "usage: cargo xtask conformance SUITE FILE_OR_DIR...\n       cargo xtask tidy\nsuites: {}",
                 conformance::SUITES.join(", ")
             );
             Ok(ExitCode::from(2))

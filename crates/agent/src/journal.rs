@@ -19,7 +19,7 @@ enum Line {
 
 /// The reports of one life.
 #[derive(Debug)]
-pub struct Journal {
+pub(crate) struct Journal {
     file: File,
     pub life: String,
     reports: Vec<Numbered>,
@@ -28,7 +28,7 @@ pub struct Journal {
 impl Journal {
     /// Reads what an earlier agent of this unit left, or begins a life. A last line without its line feed was torn by
     /// a death and is cut off; anything else that does not parse is an error.
-    pub fn open(mut file: File) -> io::Result<Self> {
+    pub(crate) fn open(mut file: File) -> io::Result<Self> {
         let mut life = None;
         let mut reports = Vec::new();
         let mut whole = 0;
@@ -58,12 +58,12 @@ impl Journal {
     }
 
     /// Whether an earlier agent had begun.
-    pub fn has_history(&self) -> bool {
+    pub(crate) fn has_history(&self) -> bool {
         !self.reports.is_empty()
     }
 
     /// Writes a report down.
-    pub fn write(&mut self, report: Report) -> io::Result<&Numbered> {
+    pub(crate) fn write(&mut self, report: Report) -> io::Result<&Numbered> {
         let numbered = Numbered { seq: self.seq() + 1, at: Timestamp::now(), report };
         let line = Line::Report(numbered);
         self.append(&line)?;
@@ -74,19 +74,14 @@ impl Journal {
     }
 
     /// The number of the last report.
-    pub fn seq(&self) -> u64 {
+    pub(crate) fn seq(&self) -> u64 {
         self.reports.last().map_or(0, |report| report.seq)
     }
 
     /// Reports after a number.
-    pub fn after(&self, seq: u64) -> &[Numbered] {
+    pub(crate) fn after(&self, seq: u64) -> &[Numbered] {
         let start = usize::try_from(seq).unwrap_or(usize::MAX).min(self.reports.len());
         &self.reports[start..]
-    }
-
-    /// All reports.
-    pub fn all(&self) -> &[Numbered] {
-        &self.reports
     }
 
     fn append(&mut self, line: &Line) -> io::Result<()> {

@@ -2,8 +2,11 @@
 //! none of that is the agent's problem. The program starts itself with the argument `jq`; the helper puts limits on
 //! itself, answers one request and ends.
 
+mod arithmetic;
 mod engine;
+mod functions;
 mod helper;
+mod json;
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -97,13 +100,11 @@ impl JqHost {
         // Harmless once it has ended, needed if it has not; either way it must be waited for.
         let _ = child.kill();
         let _ = child.wait();
-        match answer {
-            Ok(text) => text.map_err(failed),
-            Err(_) => {
-                let limit = self.time_limit.as_secs();
-                Err(ExprError::new(format!("jq: the query took longer than {limit} seconds")))
-            }
-        }
+        let Ok(text) = answer else {
+            let limit = self.time_limit.as_secs();
+            return Err(ExprError::new(format!("jq: the query took longer than {limit} seconds")));
+        };
+        text.map_err(failed)
     }
 }
 

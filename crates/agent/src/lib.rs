@@ -2,14 +2,14 @@
 //!
 //! It is started by a runner, idles until an engine says `begin`, then folds its own journal, runs the next step,
 //! reports, and repeats ([`testudo_core::run::UnitRun`] says what comes next). It outlives whoever talks to it: engines
-//! come and go over [`link`], and whatever they missed is sent again. It ends when it hears `bye`, or when nobody has
+//! come and go over `link`, and whatever they missed is sent again. It ends when it hears `bye`, or when nobody has
 //! spoken to it for longer than the orphan limit.
 //!
-//! Reading order: [`start`] (how the process comes to be), [`unit`] (the loop), `operations` (what a step can do),
+//! Reading order: [`start`] (how the process comes to be), `unit` (the loop), `operations` (what a step can do),
 //! [`sys`] (the only unsafe code).
 
-pub mod jq;
 mod journal;
+pub mod jq;
 mod link;
 mod mask;
 mod operations;

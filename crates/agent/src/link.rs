@@ -13,8 +13,10 @@ use crate::{output::Output, processes::open_below, sys, unit::Input};
 
 /// What a connection may read, and where it brings what it hears.
 #[derive(Clone)]
-pub struct Served {
+pub(crate) struct Served {
     pub output: Rc<RefCell<Output>>,
+    /// How much of the output somebody has kept.
+    pub kept: Rc<watch::Sender<u64>>,
     /// The length of the output, as it grows.
     pub grown: watch::Receiver<u64>,
     pub folder: Rc<std::os::fd::OwnedFd>,
@@ -24,11 +26,11 @@ pub struct Served {
 /// The writing side of a connection. Unbounded: what is pushed is small, and what is bulky was asked for, at most
 /// [`frame::MAX_READ`] at a time.
 #[derive(Debug, Clone)]
-pub struct Writer(mpsc::UnboundedSender<Vec<u8>>);
+pub(crate) struct Writer(mpsc::UnboundedSender<Vec<u8>>);
 
 impl Writer {
     /// Says something; a broken connection hears nothing, and resumes later.
-    pub fn say(&self, up: &Up) {
+    pub(crate) fn say(&self, up: &Up) {
         let mut bytes = Vec::new();
         frame::encode(up, &mut bytes);
         let _ = self.0.send(bytes);
@@ -36,7 +38,7 @@ impl Writer {
 }
 
 /// Serves one connection until it breaks.
-pub async fn serve(id: u64, stream: UnixStream, hello: Hello, served: Served) {
+pub(crate) async fn serve(id: u64, stream: UnixStream, hello: Hello, served: Served) {
     let own = rustix::process::geteuid().as_raw();
     if sys::peer_uid(stream.as_fd()).is_ok_and(|uid| uid != own) {
         return;
@@ -133,16 +135,29 @@ fn answer(
     length: u64,
 ) -> u64 {
     let length = usize::try_from(length.min(frame::MAX_READ)).unwrap_or(usize::MAX);
+    let mut frames = Vec::with_capacity(length + 1024);
     let result = match source {
-        Source::Output => served.output.borrow().read(from, length).map(|bytes| (bytes, false)),
-        Source::Pack(pack) => read_pack(served, packs, &pack.0, from, length),
+        Source::Output => {
+            // Whoever asks from here on has kept what is before.
+            let news = served.kept.send_if_modified(|kept| {
+                let more = from > *kept;
+                *kept = from.max(*kept);
+                more
+            });
+            if news {
+                served.output.borrow_mut().release(from);
+            }
+            served.output.borrow().answer(read, from, length, &mut frames).map(|sent| (sent, false))
+        }
+        Source::Pack(pack) => read_pack(served, packs, &pack.0, from, length).map(|(bytes, end)| {
+            frame::encode_data(read, &bytes, &mut frames);
+            (bytes.len(), end)
+        }),
     };
     let mut sent = 0;
     let answered = match result {
-        Ok((bytes, end)) => {
-            sent = bytes.len() as u64;
-            let mut frames = Vec::with_capacity(bytes.len() + 64);
-            frame::encode_data(read, &bytes, &mut frames);
+        Ok((length, end)) => {
+            sent = length as u64;
             let _ = writer.0.send(frames);
             Answered { read, end, error: None }
         }

@@ -13,7 +13,7 @@ const SHORTEST_LINE: usize = 8;
 
 /// Replaces sensitive words in a stream of bytes.
 #[derive(Debug, Default)]
-pub struct Mask {
+pub(crate) struct Mask {
     search: Option<AhoCorasick>,
     /// In ascending order.
     patterns: Vec<Vec<u8>>,
@@ -23,7 +23,7 @@ pub struct Mask {
 
 impl Mask {
     /// Hides `words`, their lines, and their base64 and percent-encoded forms.
-    pub fn new<'a>(words: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(crate) fn new<'a>(words: impl IntoIterator<Item = &'a str>) -> Self {
         let mut patterns = BTreeSet::new();
         for word in words {
             let word = word.trim();
@@ -52,12 +52,12 @@ impl Mask {
     }
 
     /// Whether there is anything to hide.
-    pub fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.search.is_none()
     }
 
     /// Passes bytes through. What might be the start of a word is held back until more is known.
-    pub fn feed(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn feed(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         if self.search.is_none() {
             out.extend_from_slice(bytes);
             return;
@@ -68,22 +68,22 @@ impl Mask {
     }
 
     /// Lets everything go that was held back: the stream has ended, or has been silent for too long.
-    pub fn flush(&mut self, out: &mut Vec<u8>) {
+    pub(crate) fn flush(&mut self, out: &mut Vec<u8>) {
         self.release(0, out);
     }
 
     /// Whether a line that has ended is held back: that must not last.
-    pub fn holds_line(&self) -> bool {
+    pub(crate) fn holds_line(&self) -> bool {
         self.carry.contains(&b'\n')
     }
 
     /// Whether anything is held back.
-    pub fn holds_back(&self) -> bool {
+    pub(crate) fn holds_back(&self) -> bool {
         !self.carry.is_empty()
     }
 
     /// Hides words in a whole text.
-    pub fn text(&self, text: &str) -> String {
+    pub(crate) fn text(&self, text: &str) -> String {
         match &self.search {
             None => text.to_owned(),
             Some(search) => {
@@ -167,7 +167,9 @@ fn percent(word: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+            let digit = |place: u8| char::from(DIGITS[usize::from(place & 15)]);
+            out.extend(['%', digit(byte >> 4), digit(byte)]);
         }
     }
     out

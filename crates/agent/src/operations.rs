@@ -1,12 +1,12 @@
 //! What a step can do. An operation is made final first ([`prepare`]: every template evaluated, nothing begun), then
 //! carried out as a task of its own that reports back to the loop.
 
-use std::{cell::RefCell, os::fd::OwnedFd, path::PathBuf, rc::Rc};
+use std::{cell::RefCell, collections::BTreeMap, os::fd::OwnedFd, path::PathBuf, rc::Rc};
 
 use testudo_core::{
-    expr::{self, ExprError, Scope},
+    expr::{self, ExprError, Scope, Value},
     plan::{Operation, Surroundings},
-    run::{Outcome, Report, RunScope, Told, UnitRun, Values},
+    run::{Outcome, Report, RunScope, Told, UnitRun, Values, veil},
 };
 use tokio::sync::{mpsc, watch};
 
@@ -23,6 +23,7 @@ mod blocks;
 mod command;
 mod files;
 mod git;
+mod marks;
 pub(crate) mod outputs;
 pub(crate) mod packs;
 pub(crate) mod probe;
@@ -31,10 +32,14 @@ pub(crate) mod walk;
 
 /// What an operation has in hand.
 #[derive(Clone)]
-pub struct Hand {
+pub(crate) struct Hand {
     pub inbox: mpsc::UnboundedSender<Input>,
     pub output: Rc<RefCell<Output>>,
     pub grown: Rc<watch::Sender<u64>>,
+    /// How much of the output somebody has kept.
+    pub kept: Rc<watch::Sender<u64>>,
+    /// Values that must not be written down, by their names.
+    pub references: Rc<BTreeMap<String, String>>,
     pub processes: Processes,
     pub caller: Caller,
     pub folder: Rc<OwnedFd>,
@@ -46,41 +51,53 @@ pub struct Hand {
 
 impl Hand {
     /// Says a line in the step's output.
-    pub fn say(&self, text: &str) {
+    pub(crate) fn say(&self, text: &str) {
         let mut output = self.output.borrow_mut();
         // A disk that is full shows in the operation itself.
         let _ = output.line(text);
         self.grown.send_replace(output.length());
     }
 
+    /// A value that a command printed for later steps.
+    fn emit(&self, name: String, value: &Value) {
+        let value = veil::veil_value(value, &self.references);
+        self.report(Report::Emitted { name, value });
+    }
+
     /// Tells the loop a fact.
-    pub fn report(&self, report: Report) {
+    pub(crate) fn report(&self, report: Report) {
         // The loop outlives its operations.
         let _ = self.inbox.send(Input::Report(Box::new(report)));
     }
 }
 
 /// News from the engine about the step.
-pub type Hears = mpsc::UnboundedReceiver<Told>;
+pub(crate) type Hears = mpsc::UnboundedReceiver<Told>;
 
 /// An operation with everything in it final.
-pub enum Job {
+pub(crate) enum Job {
     Command(command::Command),
     Delay(std::time::Duration),
     Done,
     Git(git::Clone),
-    Content { pack: testudo_core::frame::PackId, to: PathBuf },
+    Content {
+        pack: testudo_core::frame::PackId,
+        to: PathBuf,
+    },
     Tarball(tarball::Fetch),
     Artifacts(artifacts::Collect),
     Unpack(Vec<(testudo_core::frame::PackId, PathBuf)>),
     Fetch(Vec<packs::Source>),
     /// The engine's work: what it needs to know, and packs to make first.
-    Engine { request: testudo_core::run::Request, sources: Vec<(testudo_core::frame::PackId, packs::Source)> },
+    Engine {
+        request: testudo_core::run::Request,
+        sources: Vec<(testudo_core::frame::PackId, packs::Source)>,
+    },
 }
 
 impl Job {
     /// Carries it out.
-    pub async fn carry_out(self, hand: Hand, hears: Hears) -> Outcome {
+    pub(crate) async fn carry_out(self, hand: Hand, hears: Hears) -> Outcome {
         match self {
             Job::Command(command) => command.carry_out(&hand).await,
             Job::Delay(length) => {
@@ -125,24 +142,28 @@ impl Evaluate<'_> {
     /// One text.
     fn text(&self, template: &str) -> Result<String, Outcome> {
         if !template.contains("{{") {
-            return Ok(template.to_owned());
+            return Ok(self.unveiled(template.to_owned()));
         }
-        self.with(|scopes| {
+        let text = self.with(|scopes| {
             let result = expr::compile_template(template)?.finish(scopes, expr::Finalizer::Fail)?;
             Ok(result.require()?.string_form().into_owned())
-        })
+        })?;
+        Ok(self.unveiled(text))
     }
 
     /// A list of texts, of which one may become several.
     fn list(&self, templates: &[String]) -> Result<Vec<String>, Outcome> {
-        if !templates.iter().any(|template| template.contains("{{")) {
-            return Ok(templates.to_vec());
-        }
-        self.with(|scopes| {
+        let texts: Vec<String> = self.with(|scopes| {
             let mut scopes = scopes.to_vec();
             scopes.push(&expr::Finalizer::Fail);
             Ok(expr::resolve_list(templates, &scopes, false)?.into_iter().map(|item| item.text).collect())
-        })
+        })?;
+        Ok(texts.into_iter().map(|text| self.unveiled(text)).collect())
+    }
+
+    /// Sensitive words are put in at the last moment.
+    fn unveiled(&self, text: String) -> String {
+        if veil::is_veiled(&text) { veil::unveil(&text, &self.values.references) } else { text }
     }
 
     /// A path, from the working directory where it is relative.
@@ -152,7 +173,7 @@ impl Evaluate<'_> {
 }
 
 /// Makes an operation final, or says how its attempt ended before it began.
-pub fn prepare(
+pub(crate) fn prepare(
     hand: &Hand,
     run: &UnitRun,
     operation: &Operation,

@@ -2,18 +2,22 @@
 
 use std::{
     fs::File,
-    io::{self, IoSlice, Write},
+    io::{self, IoSlice, Seek, Write},
     os::unix::fs::FileExt,
 };
 
 use jiff::Timestamp;
-use testudo_core::frame::record;
+use rustix::fs::{FallocateFlags, fallocate};
+use testudo_core::frame::{self, record};
 
 use crate::mask::Mask;
 
+/// What is given back to the disk at once.
+const RELEASE: u64 = 64 << 20;
+
 /// The output of a unit.
 #[derive(Debug)]
-pub struct Output {
+pub(crate) struct Output {
     file: File,
     length: u64,
     mask: Mask,
@@ -21,34 +25,36 @@ pub struct Output {
     /// The last byte was a line feed, or there is none yet.
     at_line_start: bool,
     buffer: Vec<u8>,
+    /// The disk has been given back up to here.
+    released: u64,
 }
 
 impl Output {
     /// Goes on behind what the file has.
-    pub fn new(file: File, mask: Mask) -> io::Result<Self> {
-        let length = file.metadata()?.len();
-        Ok(Output { file, length, mask, step: record::NO_STEP, at_line_start: true, buffer: Vec::new() })
+    pub(crate) fn new(mut file: File, mask: Mask) -> io::Result<Self> {
+        let length = file.seek(io::SeekFrom::End(0))?;
+        Ok(Output { file, length, mask, step: record::NO_STEP, at_line_start: true, buffer: Vec::new(), released: 0 })
     }
 
     /// Bytes that can be read.
-    pub fn length(&self) -> u64 {
+    pub(crate) fn length(&self) -> u64 {
         self.length
     }
 
     /// Words that are to be hidden from now on.
-    pub fn set_mask(&mut self, mask: Mask) -> io::Result<()> {
+    pub(crate) fn set_mask(&mut self, mask: Mask) -> io::Result<()> {
         self.flush()?;
         self.mask = mask;
         Ok(())
     }
 
     /// The mask, for what is said elsewhere.
-    pub fn mask(&self) -> &Mask {
+    pub(crate) fn mask(&self) -> &Mask {
         &self.mask
     }
 
     /// What follows belongs to another step; it starts on a line of its own.
-    pub fn enter(&mut self, step: usize) -> io::Result<()> {
+    pub(crate) fn enter(&mut self, step: usize) -> io::Result<()> {
         let step = u32::try_from(step).unwrap_or(record::NO_STEP);
         if step != self.step {
             self.flush()?;
@@ -61,7 +67,7 @@ impl Output {
     }
 
     /// Bytes as a command wrote them.
-    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.mask.is_idle() {
             return self.append(bytes);
         }
@@ -74,7 +80,7 @@ impl Output {
     }
 
     /// A line of the agent's own.
-    pub fn line(&mut self, text: &str) -> io::Result<()> {
+    pub(crate) fn line(&mut self, text: &str) -> io::Result<()> {
         self.flush()?;
         let text = self.mask.text(text);
         let lead = if self.at_line_start { "" } else { "\n" };
@@ -82,12 +88,12 @@ impl Output {
     }
 
     /// Whether a line that has ended is held back because its end may begin a sensitive word.
-    pub fn holds_line(&self) -> bool {
+    pub(crate) fn holds_line(&self) -> bool {
         self.mask.holds_line()
     }
 
     /// Lets go what was held back.
-    pub fn flush(&mut self) -> io::Result<()> {
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
         if !self.mask.holds_back() {
             return Ok(());
         }
@@ -108,12 +114,23 @@ impl Output {
         Ok(())
     }
 
-    /// Reads from an offset; less than `length` bytes are all there is.
-    pub fn read(&self, from: u64, length: usize) -> io::Result<Vec<u8>> {
+    /// Gives back the disk of what is kept elsewhere, a large piece at a time.
+    pub(crate) fn release(&mut self, kept: u64) {
+        let end = kept / RELEASE * RELEASE;
+        if end > self.released {
+            let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+            // A file system that cannot do it keeps the bytes until the unit goes.
+            let _ = fallocate(&self.file, flags, self.released, end - self.released);
+            self.released = end;
+        }
+    }
+
+    /// Appends to `out` the frames that answer a read; how many bytes they hold. Fewer than asked for are all there is.
+    pub(crate) fn answer(&self, read: u64, from: u64, length: usize, out: &mut Vec<u8>) -> io::Result<usize> {
         let available = usize::try_from(self.length.saturating_sub(from)).unwrap_or(usize::MAX);
-        let mut bytes = vec![0; length.min(available)];
-        self.file.read_exact_at(&mut bytes, from)?;
-        Ok(bytes)
+        let length = length.min(available);
+        frame::encode_filled(read, length, out, |at, part| self.file.read_exact_at(part, from + at as u64))?;
+        Ok(length)
     }
 }
 

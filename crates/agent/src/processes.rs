@@ -16,13 +16,13 @@ use crate::sys::{self, Exit};
 
 /// Knows who waits for which process.
 #[derive(Debug, Clone, Default)]
-pub struct Processes {
+pub(crate) struct Processes {
     waiting: Rc<RefCell<HashMap<u32, oneshot::Sender<Exit>>>>,
 }
 
 /// A process that was started.
 #[derive(Debug)]
-pub struct Started {
+pub(crate) struct Started {
     pub exit: oneshot::Receiver<Exit>,
     /// What it and its descendants write, until the last of them is gone.
     pub output: PipeReader,
@@ -30,7 +30,7 @@ pub struct Started {
 
 impl Processes {
     /// Starts a command; both its outputs come through one pipe.
-    pub fn start(&self, mut command: Command) -> io::Result<Started> {
+    pub(crate) fn start(&self, mut command: Command) -> io::Result<Started> {
         use rustix::pipe::{PipeFlags, pipe_with};
         let (read, write) = pipe_with(PipeFlags::CLOEXEC)?;
         // A larger pipe means fewer switches between a fast writer and its reader; a refusal is no loss.
@@ -45,7 +45,7 @@ impl Processes {
     }
 
     /// Takes in everything that has ended.
-    pub fn reap(&self) {
+    pub(crate) fn reap(&self) {
         while let Some((pid, exit)) = sys::reap_one() {
             if let Some(sender) = self.waiting.borrow_mut().remove(&pid) {
                 // Nobody waits any more when the attempt was given up.
@@ -57,18 +57,18 @@ impl Processes {
 
 /// The reading end of a pipe.
 #[derive(Debug)]
-pub struct PipeReader(pipe::Receiver);
+pub(crate) struct PipeReader(pipe::Receiver);
 
 impl PipeReader {
     /// Reads what is there; 0 is the end.
-    pub async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(crate) async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.0.read(buffer).await
     }
 }
 
 /// Opens a file below the unit's folder.
-pub fn open_below(folder: &OwnedFd, name: &str, write: bool) -> io::Result<File> {
+pub(crate) fn open_below(folder: &OwnedFd, name: &str, write: bool) -> io::Result<File> {
     use rustix::fs::{Mode, OFlags, openat};
-    let access = if write { OFlags::RDWR | OFlags::CREATE | OFlags::APPEND } else { OFlags::RDONLY };
+    let access = if write { OFlags::RDWR | OFlags::CREATE } else { OFlags::RDONLY };
     Ok(File::from(openat(folder, name, access | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR)?))
 }

@@ -11,14 +11,14 @@ use jiff::Timestamp;
 use testudo_core::{
     expr::{self, Expr, ExprError, Finalizer, Scope, Value},
     plan::{Reference, ReferenceKind, Surroundings},
-    run::{Answer, RunScope, UnitRun, Values, question},
+    run::{RunScope, UnitRun, Values, veil},
     source::Node,
 };
 
 use crate::jq::JqHost;
 
 /// Answers `file`, `glob`, `relpath`, `abspath`, `date` and `jq`.
-pub struct HostScope<'a> {
+pub(crate) struct HostScope<'a> {
     pub working_dir: &'a Path,
 }
 
@@ -76,50 +76,8 @@ impl HostScope<'_> {
     }
 }
 
-/// Writes down every answer that the world gave, for the engine to expand with.
-pub struct Recorder<'a> {
-    scopes: Vec<&'a dyn Scope>,
-    answers: RefCell<BTreeMap<String, Value>>,
-}
-
-impl<'a> Recorder<'a> {
-    pub fn new(scopes: Vec<&'a dyn Scope>) -> Self {
-        Recorder { scopes, answers: RefCell::new(BTreeMap::new()) }
-    }
-
-    pub fn into_answers(self) -> Vec<Answer> {
-        self.answers.into_inner().into_iter().map(|(question, value)| Answer { question, value }).collect()
-    }
-
-    fn record(
-        &self,
-        question: impl FnOnce() -> String,
-        ask: impl Fn(&dyn Scope) -> Result<Option<Expr>, ExprError>,
-    ) -> Result<Option<Expr>, ExprError> {
-        for scope in &self.scopes {
-            if let Some(answer) = ask(*scope)? {
-                if let Some(value) = answer.value() {
-                    self.answers.borrow_mut().insert(question(), value.clone());
-                }
-                return Ok(Some(answer));
-            }
-        }
-        Ok(None)
-    }
-}
-
-impl Scope for Recorder<'_> {
-    fn get(&self, name: &str) -> Result<Option<Expr>, ExprError> {
-        self.record(|| name.to_owned(), |scope| scope.get(name))
-    }
-
-    fn call(&self, name: &str, args: &[Value]) -> Result<Option<Expr>, ExprError> {
-        self.record(|| question(name, args), |scope| scope.call(name, args))
-    }
-}
-
 /// The environment of an operation, final.
-pub struct Environment {
+pub(crate) struct Environment {
     pub variables: BTreeMap<String, String>,
     pub working_dir: PathBuf,
     /// What was wrong with the working directory.
@@ -127,7 +85,7 @@ pub struct Environment {
 }
 
 /// Makes the surroundings of a step final: variables first, which may use one another, then the directory.
-pub fn environment(
+pub(crate) fn environment(
     run: &UnitRun,
     step: usize,
     surroundings: &Surroundings,
@@ -168,6 +126,9 @@ pub fn environment(
     }
     let done = lazy.done.into_inner();
     variables.extend(done);
+    for value in variables.values_mut().filter(|value| veil::is_veiled(value)) {
+        *value = veil::unveil(value, &values.references);
+    }
     let (working_dir, warning) = working_dir(run, step, surroundings, values, &variables)?;
     variables.entry("PWD".to_owned()).or_insert_with(|| working_dir.to_string_lossy().into_owned());
     Ok(Environment { variables, working_dir, warning })
@@ -234,27 +195,30 @@ fn working_dir(
     values: &Values,
     variables: &BTreeMap<String, String>,
 ) -> Result<(PathBuf, Option<String>), ExprError> {
-    let mut dir = PathBuf::from("/");
-    let mut warning = None;
+    let mut levels = vec![PathBuf::from("/")];
     for text in &surroundings.working_dir {
-        let text = final_text(text, run, step, variables, &values.references, &dir)?;
-        if text.is_empty() {
-            continue;
+        let outer = &levels[levels.len() - 1];
+        let text = final_text(text, run, step, variables, &values.references, outer)?;
+        if !text.is_empty() {
+            levels.push(normal(&outer.join(&text)));
         }
-        let wanted = normal(&dir.join(&text));
-        match fs::create_dir_all(&wanted) {
-            Ok(()) if wanted.is_dir() => dir = wanted,
-            Ok(()) => {}
+    }
+    let mut warning = None;
+    while let Some(dir) = levels.pop() {
+        match fs::create_dir_all(&dir) {
+            Ok(()) => return Ok((dir, warning)),
             Err(error) => {
-                warning = Some(format!("warn: error using {} as working directory: {error}", wanted.display()));
+                warning.get_or_insert_with(|| {
+                    format!("warn: error using {} as working directory: {error}", dir.display())
+                });
             }
         }
     }
-    Ok((dir, warning))
+    Ok((PathBuf::from("/"), warning))
 }
 
 /// Evaluates a template that has to be final.
-pub fn final_text(
+pub(crate) fn final_text(
     template: &str,
     run: &UnitRun,
     step: usize,
@@ -273,7 +237,7 @@ pub fn final_text(
 }
 
 /// A path without `.` and `..`, by its text alone.
-pub fn normal(path: &Path) -> PathBuf {
+pub(crate) fn normal(path: &Path) -> PathBuf {
     let mut out = PathBuf::from("/");
     for part in path.components() {
         match part {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 /// The file's name in the unit's folder.
-pub const FILE: &str = "unit.json";
+pub(crate) const FILE: &str = "unit.json";
 
 /// How one agent is set up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,13 +2,14 @@
 
 use std::{
     fs::File,
-    io::{self, Read},
+    io::{self, Read, Write},
     os::{fd::OwnedFd, unix::net::UnixListener},
 };
 
 use rustix::fs::{Mode, OFlags, openat};
 
 use crate::{
+    processes::open_below,
     settings::{FILE, Settings},
     sys::{self, Caller, Room},
     unit,
@@ -19,24 +20,53 @@ pub const ARGUMENT: &str = "agent";
 
 /// Carries out one unit; the exit code of the process.
 pub fn main() -> i32 {
-    let verdict = match sys::inherited(sys::VERDICT_FD) {
-        Ok(fd) => fd,
-        Err(_) => {
-            eprintln!("testudo agent is started by a runner, not by hand");
-            return 2;
-        }
+    let Ok(verdict) = sys::inherited(sys::VERDICT_FD) else {
+        eprintln!("testudo agent is started by a runner, not by hand");
+        return 2;
     };
     match prepare() {
         Ok(prepared) => {
             sys::say_verdict(verdict, "ok");
+            let last_words = LastWords::reserve(&prepared.folder);
             match prepared.run() {
                 Ok(()) => 0,
-                Err(_) => 1,
+                Err(error) => {
+                    last_words.say(&error.to_string());
+                    1
+                }
             }
         }
         Err(error) => {
             sys::say_verdict(verdict, &error);
             1
+        }
+    }
+}
+
+/// A file in the unit's folder in which a dying agent says why. Its room is taken beforehand: the commonest reason is
+/// a disk that is full.
+struct LastWords(Option<File>);
+
+/// The name of that file.
+pub const LAST_WORDS: &str = "last-words";
+/// Its length in bytes.
+const ROOM: usize = 512;
+
+impl LastWords {
+    fn reserve(folder: &OwnedFd) -> Self {
+        let reserve = || {
+            let mut file = open_below(folder, LAST_WORDS, true)?;
+            file.write_all(&[b' '; ROOM])?;
+            Ok::<_, io::Error>(file)
+        };
+        LastWords(reserve().ok())
+    }
+
+    fn say(&self, text: &str) {
+        if let Some(file) = &self.0 {
+            let text = &text.as_bytes()[..text.len().min(ROOM)];
+            // Nobody is left who could be told of a failure.
+            let _ = rustix::io::pwrite(file, text, 0);
         }
     }
 }
@@ -60,11 +90,8 @@ fn prepare() -> Result<Prepared, String> {
     let settings = read_settings(&folder).map_err(said("the unit's settings"))?;
     let caller = Caller::current();
     sys::become_first(caller, &folder).map_err(|error| error.to_string())?;
-    let room = Room {
-        root: settings.folder.join("root"),
-        shared: settings.folder.clone(),
-        hidden: settings.hidden.clone(),
-    };
+    let room =
+        Room { root: settings.folder.join("root"), shared: settings.folder.clone(), hidden: settings.hidden.clone() };
     room.enter().map_err(|error| error.to_string())?;
     // Whoever connects sees the credentials of who listened last: this process.
     rustix::net::listen(&listener, 16).map_err(|error| format!("the unit's socket: {error}"))?;

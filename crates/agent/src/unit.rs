@@ -14,7 +14,8 @@ use testudo_core::{
     duration,
     expr::{self, Finalizer, Scope},
     frame::{Down, Hello, Numbered, PROTOCOL, Up},
-    plan::{Operation, Role},
+    plan::{Operation, Role, Surroundings},
+    run::veil::veil,
     run::{Ending, Next, Outcome, Report, RunScope, Status, Told, UnitRun, Values, Word, WordId},
 };
 use tokio::{
@@ -42,7 +43,7 @@ use clock::{Clock, Limit};
 use control::{Activity, Killing};
 
 /// Everything that can wake the agent.
-pub enum Input {
+pub(crate) enum Input {
     Linked(u64, Writer),
     Unlinked(u64),
     Down(u64, Box<Down>),
@@ -68,13 +69,14 @@ const MASK_PATIENCE: Duration = Duration::from_millis(100);
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// One unit's agent.
-pub struct Agent {
+pub(crate) struct Agent {
     settings: Settings,
     caller: Caller,
     folder: Rc<OwnedFd>,
     journal: Journal,
     output: Rc<RefCell<Output>>,
     grown: Rc<watch::Sender<u64>>,
+    kept: Rc<watch::Sender<u64>>,
     processes: Processes,
     inbox: mpsc::UnboundedReceiver<Input>,
     sender: mpsc::UnboundedSender<Input>,
@@ -102,7 +104,7 @@ pub struct Agent {
 
 impl Agent {
     /// An agent that idles until it is told to begin.
-    pub fn new(settings: Settings, caller: Caller, folder: OwnedFd) -> io::Result<Self> {
+    pub(crate) fn new(settings: Settings, caller: Caller, folder: OwnedFd) -> io::Result<Self> {
         let journal = Journal::open(open_below(&folder, "journal", true)?)?;
         let output = Output::new(open_below(&folder, "output", true)?, Mask::default())?;
         let (grown, _) = watch::channel(output.length());
@@ -114,6 +116,7 @@ impl Agent {
             journal,
             output: Rc::new(RefCell::new(output)),
             grown: Rc::new(grown),
+            kept: Rc::new(watch::channel(0).0),
             processes: Processes::default(),
             inbox,
             sender,
@@ -140,7 +143,7 @@ impl Agent {
     }
 
     /// Serves until it is no longer needed.
-    pub async fn run(mut self, listener: UnixListener) -> io::Result<()> {
+    pub(crate) async fn run(mut self, listener: UnixListener) -> io::Result<()> {
         let mut children = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::child())?;
         let mut beat = tokio::time::interval(HEARTBEAT);
         let mut connections = 0;
@@ -184,6 +187,7 @@ impl Agent {
         let served = Served {
             output: self.output.clone(),
             grown: self.grown.subscribe(),
+            kept: self.kept.clone(),
             folder: self.folder.clone(),
             inbox: self.sender.clone(),
         };
@@ -237,7 +241,9 @@ impl Agent {
                     self.welcomed.insert(id);
                 }
                 let reads: Vec<u64> = self.pulls.keys().copied().collect();
-                reads.into_iter().for_each(|read| self.ask(read));
+                for read in reads {
+                    self.ask(read);
+                }
             }
             Down::Word { id, word } => {
                 if self.heard.insert(id.clone()) {
@@ -391,7 +397,7 @@ impl Agent {
         let Some(run) = &self.run else { return Ok(false) };
         let plan = run.step(step);
         let needs_env = plan.conditions.iter().any(|condition| condition.contains("env"));
-        let no_surroundings = Default::default();
+        let no_surroundings = Surroundings::default();
         let around = plan.surroundings.as_deref().unwrap_or(&no_surroundings);
         let surroundings = if needs_env {
             environment(run, step, around, &self.values).map_err(|error| error.to_string())?
@@ -479,6 +485,8 @@ impl Agent {
             inbox: self.sender.clone(),
             output: self.output.clone(),
             grown: self.grown.clone(),
+            kept: self.kept.clone(),
+            references: Rc::new(self.values.references.clone()),
             processes: self.processes.clone(),
             caller: self.caller,
             folder: self.folder.clone(),
@@ -497,7 +505,7 @@ impl Agent {
             }
             Err(outcome) => {
                 self.report(Report::Started { step, attempt })?;
-                return self.conclude(step, attempt, outcome);
+                return self.conclude(step, attempt, &outcome);
             }
         };
         self.report(Report::Started { step, attempt })?;
@@ -536,19 +544,19 @@ impl Agent {
             Some(Killing { outcome, .. }) => outcome,
             None => outcome,
         };
-        self.conclude(activity.step, activity.attempt, outcome)
+        self.conclude(activity.step, activity.attempt, &outcome)
     }
 
     /// Writes an attempt's end down, and whether there is another.
-    fn conclude(&mut self, step: usize, attempt: u32, outcome: Outcome) -> io::Result<()> {
+    fn conclude(&mut self, step: usize, attempt: u32, outcome: &Outcome) -> io::Result<()> {
         self.grown.send_replace(self.output.borrow().length());
         let Some(run) = &self.run else { return Ok(()) };
         let plan = run.step(step).clone();
-        if let Outcome::Error { message } = &outcome {
+        if let Outcome::Error { message } = outcome {
             let message = message.clone();
             self.say(step, &message)?;
         }
-        if let Outcome::Killed { signal } = &outcome
+        if let Outcome::Killed { signal } = outcome
             && !matches!(signal.as_str(), "SIGKILL" | "SIGTERM")
         {
             self.say(step, &format!("The process has been corrupted: signal: {signal}."))?;
@@ -557,14 +565,14 @@ impl Agent {
         for warning in &values.warnings {
             self.say(step, warning)?;
         }
-        let again = self.again(step, attempt, &outcome)?;
+        let again = self.again(step, attempt, outcome)?;
         self.report(Report::Attempted { step, attempt, outcome: outcome.clone(), again })?;
         if again {
             if let Some(retry) = &plan.retry {
                 if retry.delay > 0 {
                     self.not_before = Some(Instant::now() + Duration::from_millis(retry.delay));
                 }
-                let how = match &outcome {
+                let how = match outcome {
                     Outcome::TimedOut { .. } => "Timed out".to_owned(),
                     Outcome::Exit { code } => format!("Exit code: {code}"),
                     _ => "Exit code: 1".to_owned(),
@@ -573,11 +581,10 @@ impl Agent {
                 self.say(step, &format!("\n{how} • Retrying: attempt #{} (of {count}):", attempt + 1))?;
             }
         } else if !values.values.is_empty() {
-            let masked = {
-                let output = self.output.borrow();
-                values.values.into_iter().map(|(key, text)| (key, output.mask().text(&text))).collect()
-            };
-            self.report(Report::Outputs { step, values: masked })?;
+            // Written down without the sensitive words in them; whoever uses them puts the words back in.
+            let veiled = values.values.into_iter().map(|(key, text)| (key, veil(&text, &self.values.references)));
+            let values = veiled.collect();
+            self.report(Report::Outputs { step, values })?;
         }
         Ok(())
     }

@@ -62,7 +62,7 @@ pub(crate) struct Inputs {
     /// A working tree in the place of content.git, as it is
     #[arg(long, value_name = "DIR")]
     pub(crate) content: Option<PathBuf>,
-    /// Secret and ConfigMap documents
+    /// Secret and `ConfigMap` documents
     #[arg(long, value_name = "FILE")]
     pub(crate) secrets: Vec<PathBuf>,
     /// Where units live

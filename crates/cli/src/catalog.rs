@@ -1,10 +1,15 @@
 //! Workflows that a run starts: found in the given files and their folder.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use testudo_core::{plan::Identity, run::ChildRequest};
+use testudo_core::{
+    plan::Identity,
+    run::{ChildRequest, veil},
+    source::{Kind, Node},
+    workflow::Document,
+};
 use testudo_engine::{Catalog, Given, Prepared};
 use testudo_store::{Folder, Meta, State};
 
@@ -51,7 +56,8 @@ impl Catalog for Files {
             tags: parent.tags.clone(),
             parents: parent.parents.iter().cloned().chain([parent.name.clone()]).collect(),
         };
-        let planned = self.planner.plan(document, identity, &request.config, false).map_err(|problems| {
+        let (document, config) = self.with_secrets(document, request, parent)?;
+        let planned = self.planner.plan(&document, identity, &config, false).map_err(|problems| {
             problems.iter().map(|problem| problem.message.clone()).collect::<Vec<_>>().join("; ")
         })?;
         let given = Given { references: planned.given.references, ..self.given.clone() };
@@ -65,15 +71,46 @@ impl Catalog for Files {
             command: self.command.clone(),
             parent: Some(parent.name.clone()),
         };
-        let folder = Folder::create(&path, meta, planned.plan).map_err(|error| error.to_string())?;
+        let folder = Folder::create(&path, &meta, &planned.plan).map_err(|error| error.to_string())?;
         crate::run::seal(&folder, &given).map_err(|error| error.to_string())?;
         if let Some(content) = &given.content {
             // Children read the same files: a link in the store costs nothing.
             let from = self.state.folder(&parent.id).join("packs").join(&content.0);
             let to = path.join("packs").join(&content.0);
-            std::fs::hard_link(&from, &to).or_else(|_| std::fs::copy(&from, &to).map(drop)).map_err(|e| e.to_string())?;
+            std::fs::hard_link(&from, &to)
+                .or_else(|_| std::fs::copy(&from, &to).map(drop))
+                .map_err(|e| e.to_string())?;
         }
         prepared(folder)
+    }
+}
+
+impl Files {
+    /// A child's config with the sensitive words of its parent in it. A parameter that gets one is sensitive in the
+    /// child too, whether it says so or not.
+    fn with_secrets(
+        &self,
+        document: &Document,
+        request: &ChildRequest,
+        parent: &Identity,
+    ) -> Result<(Document, BTreeMap<String, String>), String> {
+        let (mut document, mut config) = (document.clone(), request.config.clone());
+        if !config.values().any(|value| veil::is_veiled(value)) {
+            return Ok((document, config));
+        }
+        let parent = Folder::open(&self.state.folder(&parent.id)).map_err(|error| error.to_string())?;
+        let known = crate::run::unseal(&parent).map_err(|error| error.to_string())?;
+        let mut schema = document.spec.get("config").cloned().unwrap_or_else(|| Node::map::<&str>([]));
+        for (name, value) in &mut config {
+            if veil::is_veiled(value) {
+                *value = veil::unveil(value, &known.references);
+                let mut parameter = schema.get(name).cloned().unwrap_or_else(|| Node::map::<&str>([]));
+                parameter.set("sensitive", Node::from(Kind::Bool(true)));
+                schema.set(name, parameter);
+            }
+        }
+        document.spec.set("config", schema);
+        Ok((document, config))
     }
 }
 

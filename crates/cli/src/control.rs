@@ -1,9 +1,10 @@
 //! Pause and resume from another terminal: words over the socket of whoever drives the run.
 
 use std::{
-    io::{Read, Write},
-    os::unix::net::UnixStream,
-    path::Path,
+    fs::File,
+    io::{self, Read, Write},
+    os::{fd::AsRawFd, unix::net::UnixStream},
+    path::{Path, PathBuf},
 };
 
 use anyhow::Context;
@@ -19,12 +20,18 @@ use crate::{environment, exit, find::Absent};
 
 const SOCKET: &str = "engine.sock";
 
+/// The path of the socket by way of a descriptor: state folders lie deep, and the kernel takes 107 bytes.
+fn socket(folder: &Path) -> io::Result<(PathBuf, File)> {
+    let folder = File::open(folder)?;
+    Ok((PathBuf::from(format!("/proc/self/fd/{}/{SOCKET}", folder.as_raw_fd())), folder))
+}
+
 /// Listens for words until the result is dropped.
 pub(crate) fn open(folder: &Path, controls: mpsc::Sender<Control>) -> anyhow::Result<JoinSet<()>> {
-    let path = folder.join(SOCKET);
     // Left behind by a testudo that died: whoever holds the lock may take its place.
-    let _ = std::fs::remove_file(&path);
-    let listener = UnixListener::bind(&path).with_context(|| format!("listening at {}", path.display()))?;
+    let _ = std::fs::remove_file(folder.join(SOCKET));
+    let listener = socket(folder).and_then(|(path, _folder)| UnixListener::bind(path));
+    let listener = listener.with_context(|| format!("listening at {}", folder.join(SOCKET).display()))?;
     let mut tasks = JoinSet::new();
     tasks.spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
@@ -53,7 +60,8 @@ pub(crate) fn open(folder: &Path, controls: mpsc::Sender<Control>) -> anyhow::Re
 pub(crate) fn ask(execution: Option<&str>, word: &str) -> anyhow::Result<u8> {
     let folder = environment::state()?.find(execution)?;
     let name = &folder.meta.name;
-    let mut stream = UnixStream::connect(folder.path().join(SOCKET))
+    let mut stream = socket(folder.path())
+        .and_then(|(path, _folder)| UnixStream::connect(path))
         .map_err(|_| Absent(format!("{name} is not running")))?;
     stream.write_all(format!("{word}\n").as_bytes())?;
     let mut answer = String::new();

@@ -68,10 +68,9 @@ impl Read {
     /// The workflow to run.
     pub(crate) fn workflow(&self, name: Option<&str>) -> anyhow::Result<&Document> {
         match name {
-            Some(name) => self
-                .documents
-                .workflow(name)
-                .with_context(|| format!("none of the files has a workflow called {name}")),
+            Some(name) => {
+                self.documents.workflow(name).with_context(|| format!("none of the files has a workflow called {name}"))
+            }
             None => self.documents.workflows.first().context("there is no TestWorkflow in what was given"),
         }
     }

@@ -31,7 +31,8 @@ pub(crate) fn report(sources: &Sources, findings: &[Diagnostic]) {
 
 fn summary(findings: &[Diagnostic]) -> String {
     let count = |severity: Severity| findings.iter().filter(|finding| finding.severity == severity).count();
-    let noun = |count: usize, noun: &str| (count > 0).then(|| format!("{count} {noun}{}", if count == 1 { "" } else { "s" }));
+    let noun =
+        |count: usize, noun: &str| (count > 0).then(|| format!("{count} {noun}{}", if count == 1 { "" } else { "s" }));
     let parts: Vec<String> = [
         noun(count(Severity::Error), "error"),
         noun(count(Severity::Warning), "warning"),

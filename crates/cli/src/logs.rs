@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context;
 use testudo_core::{
-    run::{Execution, UnitKey},
+    run::{Execution, UnitKey, UnitRun},
     summary::label_of,
 };
 use testudo_store::{Folder, Lines, OutputReader, stamp};
@@ -22,7 +22,8 @@ pub(crate) fn logs(args: &LogsArgs) -> anyhow::Result<u8> {
     let state = environment::state()?;
     let folder = state.find(args.execution.as_deref())?;
     let filter = args.grep.as_deref().map(regex::Regex::new).transpose().context("--grep")?;
-    let mut shown = Shown { filter, tail: VecDeque::new(), limit: args.tail.filter(|_| !args.follow), printed: BTreeMap::new() };
+    let mut shown =
+        Shown { filter, tail: VecDeque::new(), limit: args.tail.filter(|_| !args.follow), printed: BTreeMap::new() };
     loop {
         let execution = folder.execution()?;
         let units = chosen(&execution, args)?;
@@ -45,18 +46,41 @@ pub(crate) fn logs(args: &LogsArgs) -> anyhow::Result<u8> {
 fn chosen(execution: &Execution, args: &LogsArgs) -> anyhow::Result<Vec<UnitKey>> {
     let all: Vec<UnitKey> = execution.units().map(|(key, _)| key.clone()).collect();
     let Some(worker) = &args.worker else {
-        return Ok(if args.step.is_some() { all } else { vec![UnitKey::main()] });
+        return Ok(match &args.step {
+            None => vec![UnitKey::main()],
+            Some(name) => all.into_iter().filter(|unit| has(execution, unit, name)).collect(),
+        });
     };
-    let named: Vec<UnitKey> = all
-        .iter()
-        .filter(|key| key.to_string() == *worker || label_of(execution, key) == *worker)
-        .cloned()
-        .collect();
+    let named: Vec<UnitKey> =
+        all.iter().filter(|key| key.to_string() == *worker || label_of(execution, key) == *worker).cloned().collect();
     if named.is_empty() {
         let names: Vec<String> = all.iter().map(|key| format!("\"{}\"", label_of(execution, key))).collect();
         return Err(Absent(format!("there is no worker \"{worker}\"; there are {}", names.join(", "))).into());
     }
     Ok(named)
+}
+
+/// Whether a step, or a group around it, is called so.
+fn is_within(run: &UnitRun, step: usize, name: &str) -> bool {
+    let known = (step < run.plan().steps.len()).then_some(step);
+    known.into_iter().chain(known.into_iter().flat_map(|step| run.ancestors(step))).any(|step| is(run, step, name))
+}
+
+fn is(run: &UnitRun, step: usize, name: &str) -> bool {
+    run.step(step).label() == name || run.step(step).r#ref == name
+}
+
+/// Whether a unit, or one above it, is carried by a step of this name: then all of it belongs to the step.
+fn hangs_in(execution: &Execution, unit: &UnitKey, name: &str) -> bool {
+    let Some((carrier, step, ..)) = execution.unit(unit).and_then(|unit| unit.carrier.as_ref()) else { return false };
+    execution.unit(carrier).is_some_and(|parent| is_within(&parent.run, *step, name))
+        || hangs_in(execution, carrier, name)
+}
+
+/// Whether a unit has anything of a step of this name.
+fn has(execution: &Execution, unit: &UnitKey, name: &str) -> bool {
+    let Some(known) = execution.unit(unit) else { return false };
+    hangs_in(execution, unit, name) || (0..known.run.plan().steps.len()).any(|step| is(&known.run, step, name))
 }
 
 struct Shown {
@@ -78,22 +102,9 @@ impl Shown {
     ) -> anyhow::Result<()> {
         let Ok(mut reader) = OutputReader::open(&folder.output_path(unit)) else { return Ok(()) };
         let run = &execution.unit(unit).context("a unit without a plan")?.run;
-        let steps = &run.plan().steps;
+        let hangs_in = args.step.as_ref().is_none_or(|name| hangs_in(execution, unit, name));
         let wanted = |step: u32| {
-            args.step.as_ref().is_none_or(|name| {
-                let mut at = usize::try_from(step).ok().filter(|step| *step < steps.len());
-                while let Some(step) = at {
-                    if steps[step].label() == name || steps[step].r#ref == *name {
-                        return true;
-                    }
-                    at = steps[step].parent;
-                }
-                // A whole worker belongs to the step that it hangs in.
-                unit.place.split('/').any(|part| part == name)
-                    || execution.unit(unit).and_then(|unit| unit.carrier.as_ref()).is_some_and(|(carrier, step, ..)| {
-                        execution.unit(carrier).is_some_and(|carrier| carrier.run.step(*step).label() == name)
-                    })
-            })
+            hangs_in || args.step.as_ref().is_none_or(|name| is_within(run, usize::try_from(step).unwrap_or(0), name))
         };
         let prefix = if prefixed { format!("[{}] ", label_of(execution, unit)) } else { String::new() };
         let mut lines = Lines::default();
@@ -116,7 +127,7 @@ impl Shown {
             text.push(b'\n');
             all.push(text);
         };
-        while let Some((step, nanos, bytes)) = reader.next()? {
+        while let Some((step, nanos, bytes)) = reader.read()? {
             lines.take(step, nanos, bytes, &mut each);
         }
         if execution.ended().is_some() || !args.follow {

@@ -10,7 +10,7 @@ use testudo_core::{
     plan::{self, CatalogEntry, Context, Identity, ImageTable, Plan, Platform},
     resolve::{self, Request, Resolved, SENSITIVE},
     source::Diagnostic,
-    workflow::Document,
+    workflow::{Document, Documents},
 };
 use testudo_engine::Given;
 
@@ -24,10 +24,9 @@ use crate::{
 pub(crate) struct Planner {
     pub(crate) read: Read,
     platform: Platform,
-    content: bool,
     pause: Option<u64>,
     variables: BTreeMap<String, String>,
-    references: BTreeMap<String, String>,
+    pub(crate) references: BTreeMap<String, String>,
 }
 
 /// A plan with what does not stand in it.
@@ -55,14 +54,8 @@ impl Planner {
         if let Some(content) = &inputs.content {
             anyhow::ensure!(content.is_dir(), "--content {}: there is no such folder", content.display());
         }
-        Ok(Planner {
-            read,
-            platform: Platform { images },
-            content: inputs.content.is_some(),
-            pause,
-            variables: args::map(&inputs.variable),
-            references,
-        })
+        let platform = Platform { images, content: inputs.content.is_some(), catalog: catalog(&read.documents) };
+        Ok(Planner { read, platform, pause, variables: args::map(&inputs.variable), references })
     }
 
     /// Plans one execution of a workflow.
@@ -104,9 +97,7 @@ impl Planner {
             workflow: document.name.to_string(),
             execution: identity,
             platform: self.platform.clone(),
-            catalog: self.catalog(),
             pause: self.pause,
-            content: self.content,
         };
         let plan = Arc::new(plan::build(&spec, &context)?);
         let mut references = self.references.clone();
@@ -114,14 +105,15 @@ impl Planner {
         let given = Given { references, ..Given::default() };
         Ok(Planned { plan, given, findings })
     }
+}
 
-    fn catalog(&self) -> Vec<CatalogEntry> {
-        let entry = |document: &Document| CatalogEntry {
-            name: document.name.to_string(),
-            labels: document.labels.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
-        };
-        self.read.documents.workflows.iter().map(entry).collect()
-    }
+/// What `execute` can find.
+fn catalog(documents: &Documents) -> Vec<CatalogEntry> {
+    let entry = |document: &Document| CatalogEntry {
+        name: document.name.to_string(),
+        labels: document.labels.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
+    };
+    documents.workflows.iter().map(entry).collect()
 }
 
 fn references(secrets: &[Document], config_maps: &[Document]) -> BTreeMap<String, String> {

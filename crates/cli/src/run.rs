@@ -8,12 +8,13 @@ use std::{
 
 use anyhow::Context;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use testudo_core::{
     frame::PackId,
     plan::Identity,
     run::{Status, StopHow},
 };
-use testudo_engine::{Control, Drive, Given, Job, drive};
+use testudo_engine::{Clock, Control, Drive, Given, Job, drive};
 use testudo_local::LocalRunner;
 use testudo_store::{Folder, Meta, State};
 use tokio::sync::mpsc;
@@ -80,8 +81,9 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<u8> {
         command: command.clone(),
         parent: None,
     };
-    let folder = Folder::create(&state.folder(&id), meta, planned.plan)?;
+    let folder = Folder::create(&state.folder(&id), &meta, &planned.plan)?;
     seal(&folder, &given)?;
+    record(&folder, args)?;
     if let Some(content) = content {
         let aside = folder.path().join("packs").join(CONTENT);
         crate::content::pack(content, &aside).with_context(|| format!("packing {}", content.display()))?;
@@ -99,12 +101,16 @@ pub(crate) fn recover(args: &RecoverArgs) -> anyhow::Result<u8> {
         return Ok(if status == Status::Passed { exit::PASSED } else { exit::FAILED });
     }
     let given = unseal(&folder)?;
-    let inputs = recorded_inputs(&folder)?;
-    let planner = Arc::new(Planner::new(&inputs, None)?);
+    let Recorded { files, image_command, content, orphan_timeout } = recorded(&folder)?;
+    let inputs = args::Inputs { image_command, content, ..args::Inputs::of_files(files) };
+    let mut planner = Planner::new(&inputs, folder.plan.limits.pause)?;
+    // Its secrets are those that it was started with.
+    planner.references.clone_from(&given.references);
+    let planner = Arc::new(planner);
     let artifacts = folder.meta.artifacts.parent().map(Path::to_owned).unwrap_or_default();
     let command = folder.meta.command.clone();
     let files = Files { planner, state: state.clone(), artifacts, given, command };
-    carry(&state, folder, files, &args.view, Duration::from_secs(600))
+    carry(&state, folder, files, &args.view, Duration::from_secs(orphan_timeout))
 }
 
 /// Values that must not stand in plan or log.
@@ -120,19 +126,36 @@ pub(crate) fn unseal(folder: &Folder) -> anyhow::Result<Given> {
     })
 }
 
-/// The inputs that a run was started with, from beside its plan: the executions that it starts are planned from the
-/// same files.
-fn recorded_inputs(folder: &Folder) -> anyhow::Result<args::Inputs> {
-    let text = std::fs::read_to_string(folder.path().join("inputs")).unwrap_or_default();
-    let files: Vec<PathBuf> = serde_json::from_str(&text).unwrap_or_default();
-    Ok(args::Inputs::of_files(files))
+/// What the executions that a run starts are planned from, kept beside its plan.
+#[derive(Serialize, Deserialize)]
+struct Recorded {
+    files: Vec<PathBuf>,
+    image_command: Vec<(String, String)>,
+    content: Option<PathBuf>,
+    orphan_timeout: u64,
+}
+
+/// The name of the file that holds it.
+const RECORDED: &str = "inputs";
+
+fn record(folder: &Folder, args: &RunArgs) -> anyhow::Result<()> {
+    let files = args.inputs.files.iter().map(std::path::absolute).collect::<Result<_, _>>()?;
+    let content = args.inputs.content.as_ref().map(std::path::absolute).transpose()?;
+    let image_command = args.inputs.image_command.clone();
+    let recorded = Recorded { files, image_command, content, orphan_timeout: args.orphan_timeout };
+    Ok(std::fs::write(folder.path().join(RECORDED), serde_json::to_vec(&recorded)?)?)
+}
+
+fn recorded(folder: &Folder) -> anyhow::Result<Recorded> {
+    let path = folder.path().join(RECORDED);
+    let text = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(serde_json::from_slice(&text)?)
 }
 
 /// Fails early, and says where, rather than at the first artifact.
 fn probe_writable(folder: &Path) -> anyhow::Result<()> {
     let probe = folder.join(format!(".testudo-{}", std::process::id()));
-    std::fs::write(&probe, b"")
-        .with_context(|| format!("artifacts cannot be kept in {}", folder.display()))?;
+    std::fs::write(&probe, b"").with_context(|| format!("artifacts cannot be kept in {}", folder.display()))?;
     std::fs::remove_file(&probe).with_context(|| format!("artifacts cannot be kept in {}", folder.display()))
 }
 
@@ -148,7 +171,7 @@ fn carry(state: &State, folder: Folder, files: Files, view: &View, orphan_limit:
         let signals = signals::listen(sender.clone(), audience.clone())?;
         let door = control::open(folder.path(), sender)?;
         let job = Job { plan: folder.plan.clone(), journal: folder.clone(), blobs: folder.clone(), given };
-        let drive_it = Drive { runner, catalog: Arc::new(files), audience: audience.clone() };
+        let drive_it = Drive { runner, catalog: Arc::new(files), audience: audience.clone(), clock: Clock::system() };
         let ended = drive(drive_it, job, controls).await;
         drop((signals, door));
         let interrupted = audience.interrupted();
@@ -163,8 +186,10 @@ fn carry(state: &State, folder: Folder, files: Files, view: &View, orphan_limit:
             }
             Err(error) => {
                 audience.end(Ending::Lost)?;
-                Err(anyhow::Error::new(error)
-                    .context(format!("the run goes on without this testudo; `testudo recover {}` fetches it back", folder.meta.name)))
+                Err(anyhow::Error::new(error).context(format!(
+                    "the run goes on without this testudo; `testudo recover {}` fetches it back",
+                    folder.meta.name
+                )))
             }
         }
     })

@@ -33,7 +33,7 @@ pub use finish::Finalizer;
 pub use functions::{abspath, clean as clean_path, jq_arguments, makepath, relpath};
 pub use list::{ListItem, resolve_list};
 pub use outline::{Call, Mention, Outline, outline, outline_template};
-pub use scope::{Answers, Only, Ordered, Prefixed, Renamed, Scope, Vars, calls, names};
+pub use scope::{Answers, CallFn, GetFn, Only, Ordered, Prefixed, Renamed, Scope, Vars, calls, names};
 pub use shell::{parse as shell_parse, quote as shell_quote};
 pub use value::{Map, Value};
 
@@ -179,9 +179,14 @@ fn collect<'e>(node: &'e Node, found: &mut Vec<Mentioned<'e>>) {
         Node::Tree(tree) => match &tree.kind {
             Kind::Property(base, _) => collect(base, found),
             Kind::Not(operand) => collect(operand, found),
-            Kind::Binary(_, left, right) => [left, right].into_iter().for_each(|side| collect(side, found)),
+            Kind::Binary(_, left, right) => {
+                collect(left, found);
+                collect(right, found);
+            }
             Kind::Choice(condition, then, otherwise) => {
-                [condition, then, otherwise].into_iter().for_each(|part| collect(part, found));
+                for part in [condition, then, otherwise] {
+                    collect(part, found);
+                }
             }
             Kind::Call(callee, args) => {
                 found.push(Mentioned::Function(match callee {
@@ -216,3 +221,6 @@ pub(crate) fn excerpt(mut text: String) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

@@ -88,6 +88,31 @@ pub fn encode<T: Serialize>(message: &T, out: &mut Vec<u8>) {
     out.extend_from_slice(rest);
 }
 
+/// Appends frames with `length` raw bytes that answer the read `read`, filled in by `fill` part by part: it is given
+/// the part's place among the bytes. What was filled before a failure is left out with the rest.
+pub fn encode_filled<E>(
+    read: u64,
+    length: usize,
+    out: &mut Vec<u8>,
+    mut fill: impl FnMut(usize, &mut [u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let begin = out.len();
+    let mut at = 0;
+    while at < length {
+        let part = (length - at).min(MAX_PAYLOAD - 8);
+        out.extend_from_slice(&header(FrameType::Data, part + 8));
+        out.extend_from_slice(&read.to_be_bytes());
+        let start = out.len();
+        out.resize(start + part, 0);
+        if let Err(error) = fill(at, &mut out[start..]) {
+            out.truncate(begin);
+            return Err(error);
+        }
+        at += part;
+    }
+    Ok(())
+}
+
 /// Appends raw bytes that answer the read `read`.
 pub fn encode_data(read: u64, bytes: &[u8], out: &mut Vec<u8>) {
     for part in bytes.chunks(MAX_PAYLOAD - 8) {
@@ -100,6 +125,16 @@ pub fn encode_data(read: u64, bytes: &[u8], out: &mut Vec<u8>) {
 /// A bundle of files named by its maker, immutable once it has been reported.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PackId(pub String);
+
+/// Bytes as hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // Writing to a text cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
 
 /// Something that can be read from an offset.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

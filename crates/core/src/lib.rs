@@ -5,6 +5,7 @@
 //!
 //! - `source`: text, spans, YAML trees and [`source::Diagnostic`]s.
 //! - `expr`: the expression language: parse, partly evaluate, print.
+//! - `glob`, `duration`: file patterns and durations, as doublestar and Go have them.
 //! - `workflow`: what an author may write: the one table of fields, and the documents decoded by it.
 //! - `resolve`: templates and config poured in.
 //! - `split`: `matrix`, `shards` and counts into instances.

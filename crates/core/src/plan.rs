@@ -2,7 +2,7 @@
 //!
 //! A [`Plan`] is immutable and complete; equal inputs give equal bytes. What only a run can know stays in as
 //! template or expression text (the fields say which), secrets as names. Making one is [`build`]'s work, blocks of
-//! `parallel`, `services` and `execute` are multiplied by [`expand`] when their turn comes.
+//! `parallel`, `services` and `execute` are multiplied by [`expand_parallel`] and its sisters when their turn comes.
 
 use std::collections::BTreeMap;
 
@@ -16,6 +16,8 @@ mod expand;
 mod flatten;
 mod images;
 mod notes;
+mod parts;
+mod secrets;
 
 pub use build::{CatalogEntry, Context, build, service_unit, worker_unit};
 pub use expand::{
@@ -104,6 +106,12 @@ pub struct Note {
 #[serde(rename_all = "camelCase")]
 pub struct Platform {
     pub images: ImageTable,
+    /// A working tree stands in for repositories (`--content`).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub content: bool,
+    /// Workflows that `execute` finds, with their labels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub catalog: Vec<CatalogEntry>,
 }
 
 /// The slice of a plan that one agent carries out.
@@ -333,28 +341,46 @@ pub struct File {
 #[serde(rename_all = "camelCase")]
 pub enum Operation {
     /// Waits, in milliseconds.
-    Delay { millis: u64 },
+    Delay {
+        millis: u64,
+    },
     /// Nothing but a place to pause at.
     Gate,
     Git(Box<Git>),
-    Tarball { entries: Vec<Tarball> },
+    Tarball {
+        entries: Vec<Tarball>,
+    },
     /// A command with its arguments, each template text.
-    Run { command: Vec<String>, args: Vec<String> },
+    Run {
+        command: Vec<String>,
+        args: Vec<String>,
+    },
     /// A script for `sh -c` with `set -e` before it; template text.
-    Shell { script: String },
+    Shell {
+        script: String,
+    },
     /// Starts the services of a step; `services` are blocks for [`expand_services`].
-    StartServices { services: Vec<(String, Node)> },
+    StartServices {
+        services: Vec<(String, Node)>,
+    },
     /// Stops what the step `start` began.
-    StopServices { start: String, logs: Vec<(String, Option<String>)> },
+    StopServices {
+        start: String,
+        logs: Vec<(String, Option<String>)>,
+    },
     /// A block for [`expand_parallel`].
     Parallel(Box<Parallel>),
     /// A block for [`expand_execute`].
     Execute(Box<Execute>),
     Artifacts(Artifacts),
     /// Unpacks what the parent handed over.
-    Unpack { packs: Vec<Unpack> },
+    Unpack {
+        packs: Vec<Unpack>,
+    },
     /// Packs files for the parent.
-    Fetch { entries: Vec<FetchEntry> },
+    Fetch {
+        entries: Vec<FetchEntry>,
+    },
 }
 
 /// A repository to clone. Texts are templates.

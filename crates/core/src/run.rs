@@ -4,6 +4,7 @@
 //! engine that hears them. [`Event`]s are what an engine logs; [`Execution`] folds those. Both answer one question
 //! purely: what ought to be under way ([`UnitRun::next`], [`Execution::wanted`]).
 
+mod answers;
 mod block;
 mod event;
 mod execution;
@@ -12,15 +13,14 @@ mod report;
 mod scope;
 mod status;
 mod unit;
+pub mod veil;
 mod wanted;
 
 pub use crate::plan::ChildRequest;
+pub use answers::{Recorder, question};
 pub use block::{Block, BlockKind, Instance, InstancePhase, Stopper, Work};
 pub use event::{ChildEnd, Event, StopHow, Timer};
-pub use execution::{
-    Corrupt, Execution, Unit, UnitPhase,
-    blocks::{pack_origin, question},
-};
+pub use execution::{Corrupt, Execution, Unit, UnitPhase, blocks::pack_origin};
 pub use names::{ExecutionId, UnitKey};
 pub use report::{
     Answer, Case, CaseStatus, Ending, Entries, Outcome, PackPurpose, Report, Request, Told, Values, Word, WordId,

@@ -1,12 +1,8 @@
 //! The loop.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
 use jiff::Timestamp;
 use testudo_core::{
     plan::Plan,
@@ -19,7 +15,7 @@ use tokio::{
 
 pub use crate::values::Given;
 use crate::{
-    Audience, Blobs, Catalog, Journal, JournalError, News, Runner,
+    Audience, Blobs, Catalog, Clock, Journal, JournalError, News, Runner,
     tend::{Shared, tend},
 };
 
@@ -37,6 +33,7 @@ pub struct Drive {
     pub runner: Arc<dyn Runner>,
     pub catalog: Arc<dyn Catalog>,
     pub audience: Arc<dyn Audience>,
+    pub clock: Clock,
 }
 
 /// One execution to drive.
@@ -77,12 +74,20 @@ pub fn drive(
             blobs: job.blobs.clone(),
             audience: drive.audience.clone(),
             given: job.given.clone(),
+            clock: drive.clock,
             inbox: inbox.clone(),
         });
-        let mut tasks = Tasks { drive: drive.clone(), shared, inbox, units: BTreeMap::new(), children: BTreeMap::new(), set: JoinSet::new() };
+        let mut tasks = Tasks {
+            drive: drive.clone(),
+            shared,
+            inbox,
+            units: BTreeMap::new(),
+            children: BTreeMap::new(),
+            set: JoinSet::new(),
+        };
         let mut batch = Vec::new();
         if execution.offset() == 0 {
-            batch.push(Event::Created { at: Timestamp::now() });
+            batch.push(Event::Created { at: drive.clock.now() });
         }
         let mut open = true;
         loop {
@@ -98,21 +103,31 @@ pub fn drive(
             }
             let Some(wanted) = execution.wanted() else { break };
             if let Some(status) = wanted.end {
-                batch.push(Event::Ended { status, at: Timestamp::now() });
+                batch.push(Event::Ended { status, at: drive.clock.now() });
                 continue;
             }
             let timer = wanted.timers.iter().min_by_key(|(_, moment)| **moment).map(|(timer, at)| (timer.clone(), *at));
             tasks.reconcile(&execution, wanted);
+            // In order: what is rare and urgent is not kept waiting by what is frequent, and a run is the same each time.
             tokio::select! {
+                biased;
+                control = controls.recv(), if open => match control {
+                    Some(control) => {
+                        tasks.pass_on(&control);
+                        batch.push(asked(control, drive.clock.now()));
+                    }
+                    None => open = false,
+                },
+                timer = due(drive.clock, timer) => batch.push(Event::Expired { timer, at: drive.clock.now() }),
+                Some(done) = tasks.set.join_next() => match done {
+                    Ok(done) => done?,
+                    Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+                    // Nobody stops one of them alone.
+                    Err(_) => {}
+                },
                 received = events.recv_many(&mut batch, INBOX) => {
                     debug_assert!(received > 0, "the loop itself holds a sender");
                 }
-                control = controls.recv(), if open => match control {
-                    Some(control) => batch.push(asked(control)),
-                    None => open = false,
-                },
-                timer = due(timer) => batch.push(Event::Expired { timer, at: Timestamp::now() }),
-                Some(_) = tasks.set.join_next() => {}
             }
         }
         tasks.set.shutdown().await;
@@ -120,8 +135,7 @@ pub fn drive(
     })
 }
 
-fn asked(control: Control) -> Event {
-    let at = Timestamp::now();
+fn asked(control: Control, at: Timestamp) -> Event {
     match control {
         Control::Stop(how, reason) => Event::StopRequested { how, reason, at },
         Control::Pause => Event::PauseRequested { at },
@@ -129,10 +143,10 @@ fn asked(control: Control) -> Event {
     }
 }
 
-async fn due(timer: Option<(Timer, Timestamp)>) -> Timer {
+async fn due(clock: Clock, timer: Option<(Timer, Timestamp)>) -> Timer {
     match timer {
         Some((timer, moment)) => {
-            let left = Timestamp::now().duration_until(moment);
+            let left = clock.now().duration_until(moment);
             tokio::time::sleep(Duration::try_from(left).unwrap_or(Duration::ZERO)).await;
             timer
         }
@@ -147,25 +161,32 @@ struct Tasks {
     inbox: mpsc::Sender<Event>,
     units: BTreeMap<UnitKey, watch::Sender<Arc<UnitWant>>>,
     children: BTreeMap<UnitKey, mpsc::Sender<Control>>,
-    set: JoinSet<()>,
+    set: JoinSet<Result<(), DriveError>>,
 }
 
 impl Tasks {
+    /// Pauses and resumes are for all executions that hang below this one; stops find them by way of what is wanted.
+    fn pass_on(&self, control: &Control) {
+        if let Control::Pause | Control::Resume = control {
+            for child in self.children.values() {
+                // One that is busy with others of these hears the next.
+                let _ = child.try_send(control.clone());
+            }
+        }
+    }
+
     /// Makes what is under way match what is wanted.
     fn reconcile(&mut self, execution: &Execution, wanted: Wanted) {
         self.units.retain(|key, _| wanted.units.contains_key(key));
         self.children.retain(|key, _| wanted.children.contains_key(key));
         for (key, want) in wanted.units {
             let want = Arc::new(want);
-            match self.units.get(&key) {
-                Some(known) => {
-                    known.send_replace(want);
-                }
-                None => {
-                    let (sender, receiver) = watch::channel(want);
-                    self.units.insert(key.clone(), sender);
-                    self.set.spawn(tend(self.shared.clone(), key, receiver));
-                }
+            if let Some(known) = self.units.get(&key) {
+                known.send_replace(want);
+            } else {
+                let (sender, receiver) = watch::channel(want);
+                self.units.insert(key.clone(), sender);
+                self.set.spawn(tend(self.shared.clone(), key, receiver).map(Ok));
             }
         }
         for (key, want) in wanted.children {
@@ -196,20 +217,26 @@ async fn child(
     inbox: mpsc::Sender<Event>,
     want: ChildWant,
     controls: mpsc::Receiver<Control>,
-) {
+) -> Result<(), DriveError> {
     let ChildWant { unit, step, attempt, index, request, id, .. } = want;
+    let clock = outer.clock;
     let end = match outer.catalog.prepare(&request, &id, &parent.execution).await {
         Err(error) => ChildEnd { status: Status::Failed, outputs: BTreeMap::new(), error: Some(error) },
         Ok(prepared) => {
             let name = prepared.plan.execution.name.clone();
-            let started = Event::ChildStarted { unit: unit.clone(), step, attempt, index, id, name, at: Timestamp::now() };
+            let started = Event::ChildStarted { unit: unit.clone(), step, attempt, index, id, name, at: clock.now() };
             if inbox.send(started).await.is_err() {
-                return;
+                return Ok(());
             }
             let crate::Prepared { plan, journal, blobs, given } = prepared;
             let job = Job { plan: plan.clone(), journal: journal.clone(), blobs, given };
             match drive(outer, job, controls).await {
                 Ok(status) => ChildEnd { status, outputs: outputs(&plan, &*journal).await, error: None },
+                // Whatever keeps this engine from driving a child says nothing about the child: whoever drives the
+                // parent next, perhaps already, finds it as it is.
+                Err(error @ DriveError::Journal(JournalError::Stale { .. } | JournalError::Io(_))) => {
+                    return Err(error);
+                }
                 Err(error) => {
                     let error = Some(error.to_string());
                     ChildEnd { status: Status::Aborted, outputs: BTreeMap::new(), error }
@@ -217,7 +244,8 @@ async fn child(
             }
         }
     };
-    let _ = inbox.send(Event::ChildEnded { unit, step, attempt, index, end, at: Timestamp::now() }).await;
+    let _ = inbox.send(Event::ChildEnded { unit, step, attempt, index, end, at: clock.now() }).await;
+    Ok(())
 }
 
 /// What an execution published: what its own steps wrote, the latest winning.

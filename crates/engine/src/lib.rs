@@ -9,15 +9,19 @@
 //! kept) and [`Catalog`] (workflows that others start).
 
 mod audience;
+mod clock;
 mod drive;
 mod link;
 mod ports;
+#[cfg(feature = "sim")]
+pub mod sim;
 mod tend;
 mod values;
 
 pub use audience::{Audience, News, Silent};
+pub use clock::Clock;
 pub use drive::{Control, Drive, DriveError, Given, Job, drive};
-pub use link::{Frames, Link, LinkError};
+pub use link::{Frames, Hearer, Link, LinkError, Sayer};
 pub use ports::{
     BlobError, Blobs, Catalog, Duplex, Journal, JournalError, Prepared, Reap, Runner, RunnerError, Sighting, UnitSpec,
 };

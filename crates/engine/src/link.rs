@@ -1,6 +1,6 @@
-//! The engine's end of a connection to an agent: whole frames in, whole frames out.
+//! One end of a connection between engine and agent: whole frames in, whole frames out.
 
-use std::io;
+use std::{io, ops::Range};
 
 use serde::{Serialize, de::DeserializeOwned};
 use testudo_core::frame::{self, FrameType};
@@ -27,47 +27,86 @@ pub enum Frames<T> {
 
 /// A connection.
 pub struct Link {
-    reader: ReadHalf<Box<dyn Duplex>>,
-    writer: WriteHalf<Box<dyn Duplex>>,
+    hearer: Hearer,
+    sayer: Sayer,
+}
+
+/// The end of a connection that hears.
+pub struct Hearer {
+    stream: ReadHalf<Box<dyn Duplex>>,
     buffer: Vec<u8>,
     filled: usize,
+    /// Frames up to here have been taken out.
+    taken: usize,
     message: Vec<u8>,
+}
+
+/// The end of a connection that speaks.
+pub struct Sayer {
+    stream: WriteHalf<Box<dyn Duplex>>,
 }
 
 impl Link {
     pub fn new(stream: Box<dyn Duplex>) -> Self {
-        let (reader, writer) = tokio::io::split(stream);
-        Link { reader, writer, buffer: vec![0; 4 * frame::MAX_PAYLOAD], filled: 0, message: Vec::new() }
+        let (reader, stream) = tokio::io::split(stream);
+        // Room for what a fast writer has ready.
+        let buffer = vec![0; 4 * frame::MAX_PAYLOAD];
+        let hearer = Hearer { stream: reader, buffer, filled: 0, taken: 0, message: Vec::new() };
+        Link { hearer, sayer: Sayer { stream } }
+    }
+
+    /// Its two ends, for whoever must never stop hearing while it speaks.
+    pub fn split(self) -> (Hearer, Sayer) {
+        (self.hearer, self.sayer)
     }
 
     /// Says something.
     pub async fn say<T: Serialize>(&mut self, message: &T) -> Result<(), LinkError> {
+        self.sayer.say(message).await
+    }
+
+    /// Sends bytes that answer a read.
+    pub async fn send(&mut self, read: u64, bytes: &[u8]) -> Result<(), LinkError> {
+        self.sayer.send(read, bytes).await
+    }
+
+    /// The next whole message. Given up half-way it keeps what has arrived, so it may be raced against anything.
+    pub async fn next<T: DeserializeOwned>(&mut self) -> Result<Frames<T>, LinkError> {
+        self.hearer.next().await
+    }
+}
+
+impl Sayer {
+    /// Says something.
+    pub async fn say<T: Serialize>(&mut self, message: &T) -> Result<(), LinkError> {
         let mut bytes = Vec::new();
         frame::encode(message, &mut bytes);
-        Ok(self.writer.write_all(&bytes).await?)
+        Ok(self.stream.write_all(&bytes).await?)
     }
 
     /// Sends bytes that answer a read.
     pub async fn send(&mut self, read: u64, bytes: &[u8]) -> Result<(), LinkError> {
         let mut frames = Vec::with_capacity(bytes.len() + 256);
         frame::encode_data(read, bytes, &mut frames);
-        Ok(self.writer.write_all(&frames).await?)
+        Ok(self.stream.write_all(&frames).await?)
     }
+}
 
+impl Hearer {
     /// The next whole message. Given up half-way it keeps what has arrived, so it may be raced against anything.
     pub async fn next<T: DeserializeOwned>(&mut self) -> Result<Frames<T>, LinkError> {
         loop {
             if let Some((kind, payload)) = self.take_frame()? {
                 match kind {
-                    FrameType::Part => self.message.extend_from_slice(&payload),
+                    FrameType::Part => self.message.extend_from_slice(&self.buffer[payload]),
                     FrameType::Control => {
-                        self.message.extend_from_slice(&payload);
+                        self.message.extend_from_slice(&self.buffer[payload]);
                         let message = std::mem::take(&mut self.message);
                         let message = serde_json::from_slice(&message);
                         return Ok(Frames::Control(message.map_err(|error| LinkError::Foreign(error.to_string()))?));
                     }
                     FrameType::Data => {
-                        let Some((read, bytes)) = payload.split_first_chunk::<8>() else {
+                        let Some((read, bytes)) = self.buffer[payload].split_first_chunk::<8>() else {
                             return Err(LinkError::Foreign("data that answers nothing".to_owned()));
                         };
                         return Ok(Frames::Data(u64::from_be_bytes(*read), bytes.to_vec()));
@@ -75,7 +114,8 @@ impl Link {
                 }
                 continue;
             }
-            let read = self.reader.read(&mut self.buffer[self.filled..]).await?;
+            self.make_room();
+            let read = self.stream.read(&mut self.buffer[self.filled..]).await?;
             if read == 0 {
                 return Err(LinkError::Broken(io::ErrorKind::UnexpectedEof.into()));
             }
@@ -83,15 +123,25 @@ impl Link {
         }
     }
 
-    fn take_frame(&mut self) -> Result<Option<(FrameType, Vec<u8>)>, LinkError> {
-        let Some(header) = self.buffer[..self.filled].first_chunk::<5>() else { return Ok(None) };
+    /// The next whole frame of what has arrived: its type, and where its payload stands.
+    fn take_frame(&mut self) -> Result<Option<(FrameType, Range<usize>)>, LinkError> {
+        let arrived = &self.buffer[self.taken..self.filled];
+        let Some(header) = arrived.first_chunk::<5>() else { return Ok(None) };
         let (kind, length) = frame::parse_header(*header).map_err(|error| LinkError::Foreign(error.to_string()))?;
-        if self.filled < 5 + length {
+        if arrived.len() < 5 + length {
             return Ok(None);
         }
-        let payload = self.buffer[5..5 + length].to_vec();
-        self.buffer.copy_within(5 + length..self.filled, 0);
-        self.filled -= 5 + length;
-        Ok(Some((kind, payload)))
+        let start = self.taken + 5;
+        self.taken = start + length;
+        Ok(Some((kind, start..start + length)))
+    }
+
+    /// Makes room behind what has arrived and was not taken.
+    fn make_room(&mut self) {
+        if self.taken > 0 {
+            self.buffer.copy_within(self.taken..self.filled, 0);
+            self.filled -= self.taken;
+            self.taken = 0;
+        }
     }
 }

@@ -7,14 +7,18 @@ use std::{
 };
 
 use futures::StreamExt;
-use jiff::Timestamp;
 use testudo_core::{
     frame::{Answered, Ask, Down, Hello, MAX_READ, PROTOCOL, Source, Up},
     run::{Event, Keep, ReapHow, Report, UnitKey, UnitWant, WordId},
 };
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 
-use crate::{Audience, Blobs, Frames, Given, Link, LinkError, News, Reap, Runner, RunnerError, Sighting, UnitSpec};
+use crate::{
+    Audience, Blobs, Clock, Frames, Given, Link, LinkError, News, Reap, Runner, RunnerError, Sighting, UnitSpec,
+};
 
 /// What all units of an execution share.
 pub(crate) struct Shared {
@@ -23,21 +27,24 @@ pub(crate) struct Shared {
     pub(crate) blobs: Arc<dyn Blobs>,
     pub(crate) audience: Arc<dyn Audience>,
     pub(crate) given: Given,
+    pub(crate) clock: Clock,
     pub(crate) inbox: mpsc::Sender<Event>,
 }
 
 /// Waits between attempts to reach a unit.
 const SHORTEST: Duration = Duration::from_millis(5);
 const LONGEST: Duration = Duration::from_secs(2);
+/// What is asked for at once; [`MAX_READ`] is under way at most.
+const PIECE: u64 = MAX_READ / 4;
 /// Heartbeats to the unit.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Silence after which a connection is given up.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// Why a session ended.
 enum Ended {
     /// The unit is to be reaped.
-    Reap(Reap),
+    Reap,
     /// The connection is of no more use; another may be.
     Broken,
     /// The unit is not the one that was met.
@@ -90,7 +97,7 @@ pub(crate) async fn tend(shared: Arc<Shared>, key: UnitKey, mut wants: watch::Re
         };
         match ended {
             Ended::Over => return,
-            Ended::Reap(_) => {}
+            Ended::Reap => {}
             Ended::Stranger => {
                 let reason = "another agent answers in its place".to_owned();
                 if !lost(&shared, &key, reason, &mut wants).await {
@@ -125,6 +132,7 @@ async fn gone(sightings: &mut futures::stream::BoxStream<'static, Sighting>) -> 
 
 async fn wait(pause: &mut Duration, wants: &mut watch::Receiver<Arc<UnitWant>>) {
     tokio::select! {
+        biased;
         () = tokio::time::sleep(*pause) => {}
         _ = wants.changed() => {}
     }
@@ -132,13 +140,8 @@ async fn wait(pause: &mut Duration, wants: &mut watch::Receiver<Arc<UnitWant>>) 
 }
 
 /// Writes a loss down and waits for what follows from it. Whether there is still an engine.
-async fn lost(
-    shared: &Shared,
-    key: &UnitKey,
-    reason: String,
-    wants: &mut watch::Receiver<Arc<UnitWant>>,
-) -> bool {
-    let event = Event::Lost { unit: key.clone(), at: Timestamp::now(), reason };
+async fn lost(shared: &Shared, key: &UnitKey, reason: String, wants: &mut watch::Receiver<Arc<UnitWant>>) -> bool {
+    let event = Event::Lost { unit: key.clone(), at: shared.clock.now(), reason };
     if shared.inbox.send(event).await.is_err() {
         return false;
     }
@@ -151,12 +154,7 @@ async fn lost(
 }
 
 /// Ends a unit; whether that is done with.
-async fn reap(
-    shared: &Shared,
-    spec: &UnitSpec,
-    how: ReapHow,
-    wants: &mut watch::Receiver<Arc<UnitWant>>,
-) -> bool {
+async fn reap(shared: &Shared, spec: &UnitSpec, how: ReapHow, wants: &mut watch::Receiver<Arc<UnitWant>>) -> bool {
     let how = match how {
         ReapHow::Gently => Reap::Gently,
         ReapHow::Now => Reap::Now,
@@ -167,7 +165,7 @@ async fn reap(
         let _ = shared.blobs.publish_output(&spec.key, &name).await;
     }
     if shared.runner.reap(spec, how).await.is_ok() {
-        let event = Event::Reaped { unit: spec.key.clone(), at: Timestamp::now() };
+        let event = Event::Reaped { unit: spec.key.clone(), at: shared.clock.now() };
         let _ = shared.inbox.send(event).await;
         return true;
     }
@@ -179,10 +177,27 @@ async fn reap(
 struct Reading {
     source: Source,
     at: u64,
+    /// Up to where it has been asked for, in so many pieces that are not answered yet.
+    asked: u64,
+    under_way: u32,
     /// Where it ends, as far as that is known.
     end: u64,
     digest: String,
     artifacts: Option<String>,
+}
+
+impl Reading {
+    /// The next piece to ask for, unless enough is under way.
+    fn next_piece(&mut self, read: u64) -> Option<Ask> {
+        if self.asked >= self.end || self.asked - self.at + PIECE > MAX_READ {
+            return None;
+        }
+        let length = PIECE.min(self.end - self.asked);
+        let ask = Ask::Read { read, source: self.source.clone(), from: self.asked, length };
+        self.asked += length;
+        self.under_way += 1;
+        Some(ask)
+    }
 }
 
 struct Session<'a> {
@@ -233,12 +248,13 @@ impl<'a> Session<'a> {
             return Ok(ended);
         }
         let want = wants.borrow_and_update().clone();
-        self.link.say(&Down::Welcome { seq: want.seq }).await?;
-        let kept = self.shared.blobs.output_length(self.key).await.map_err(broken)?;
-        self.read_output(kept).await?;
+        say(&mut self.link, &Down::Welcome { seq: want.seq }).await?;
+        let kept = self.shared.blobs.output_length(self.key).await.map_err(|error| broken(&error))?;
+        self.read_output(kept);
         self.follow(&want).await?;
         let mut beat = tokio::time::interval(HEARTBEAT);
         beat.reset();
+        let mut patience = Instant::now() + SILENCE;
         loop {
             let reap = wants.borrow().reap;
             if let Some(how) = reap {
@@ -246,9 +262,11 @@ impl<'a> Session<'a> {
                     let want = wants.borrow().clone();
                     self.follow(&want).await?;
                 }
-                return Ok(Ended::Reap(if how == ReapHow::Now { Reap::Now } else { Reap::Gently }));
+                return Ok(Ended::Reap);
             }
             tokio::select! {
+                biased;
+                _ = beat.tick() => say(&mut self.link, &Down::Heartbeat).await?,
                 changed = wants.changed() => {
                     if changed.is_err() {
                         return Ok(Ended::Over);
@@ -256,13 +274,13 @@ impl<'a> Session<'a> {
                     let want = wants.borrow_and_update().clone();
                     self.follow(&want).await?;
                 }
-                heard = tokio::time::timeout(SILENCE, self.link.next::<Up>()) => {
+                heard = tokio::time::timeout_at(patience, self.link.next::<Up>()) => {
                     let heard = heard.map_err(|_| silent())??;
+                    patience = Instant::now() + SILENCE;
                     if !self.hear(heard, &hello.life, wants).await? {
                         return Ok(Ended::Over);
                     }
                 }
-                _ = beat.tick() => self.link.say(&Down::Heartbeat).await?,
             }
         }
     }
@@ -274,15 +292,14 @@ impl<'a> Session<'a> {
                 unit: self.key.clone(),
                 life: hello.life.clone(),
                 address: self.address.clone(),
-                at: Timestamp::now(),
+                at: self.shared.clock.now(),
             };
             if self.shared.inbox.send(met).await.is_err() {
                 return Some(Ended::Over);
             }
             while wants.borrow_and_update().life.is_none() {
-                let reap = wants.borrow().reap;
-                if let Some(how) = reap {
-                    return Some(Ended::Reap(if how == ReapHow::Now { Reap::Now } else { Reap::Gently }));
+                if wants.borrow().reap.is_some() {
+                    return Some(Ended::Reap);
                 }
                 if wants.changed().await.is_err() {
                     return Some(Ended::Over);
@@ -297,7 +314,7 @@ impl<'a> Session<'a> {
         for (id, word) in &want.words {
             if self.sent.insert(id.clone()) {
                 let word = self.shared.given.complete(word.clone(), self.address.clone());
-                self.link.say(&Down::Word { id: id.clone(), word }).await?;
+                say(&mut self.link, &Down::Word { id: id.clone(), word }).await?;
             }
         }
         for keep in &want.keep {
@@ -312,28 +329,41 @@ impl<'a> Session<'a> {
     }
 
     async fn read_pack(&mut self, keep: &Keep) -> Result<(), LinkError> {
-        let at = self.shared.blobs.pack_length(&keep.pack).await.map_err(broken)?;
+        let at = self.shared.blobs.pack_length(&keep.pack).await.map_err(|error| broken(&error))?;
         let Keep { length, digest, artifacts, .. } = keep.clone();
         self.next_read += 1;
         let read = self.next_read;
-        self.reads.insert(read, Reading { source: keep.source(), at, end: length, digest, artifacts });
+        self.reads.insert(
+            read,
+            Reading { source: keep.source(), at, asked: at, under_way: 0, end: length, digest, artifacts },
+        );
         self.go_on(read).await
     }
 
-    async fn read_output(&mut self, kept: u64) -> Result<(), LinkError> {
+    /// From here on what the output grows by is read.
+    fn read_output(&mut self, kept: u64) {
         self.next_read += 1;
-        let reading =
-            Reading { source: Source::Output, at: kept, end: kept, digest: String::new(), artifacts: None };
+        let reading = Reading {
+            source: Source::Output,
+            at: kept,
+            asked: kept,
+            under_way: 0,
+            end: kept,
+            digest: String::new(),
+            artifacts: None,
+        };
         self.reads.insert(self.next_read, reading);
-        Ok(())
     }
 
     /// Asks for the next piece, or finishes.
     async fn go_on(&mut self, read: u64) -> Result<(), LinkError> {
+        // Several pieces are under way, so that neither end waits for the other.
+        while let Some(ask) = self.reads.get_mut(&read).and_then(|reading| reading.next_piece(read)) {
+            say(&mut self.link, &Down::Ask(ask)).await?;
+        }
         let Some(reading) = self.reads.get(&read) else { return Ok(()) };
         if reading.at < reading.end {
-            let ask = Ask::Read { read, source: reading.source.clone(), from: reading.at, length: MAX_READ };
-            return self.link.say(&Down::Ask(ask)).await;
+            return Ok(());
         }
         if let Source::Pack(pack) = &reading.source {
             let kept = self.shared.blobs.finish_pack(pack, &reading.digest, reading.artifacts.as_deref()).await;
@@ -370,11 +400,8 @@ impl<'a> Session<'a> {
                 let _ = self.shared.inbox.send(event).await;
             }
         } else if reading.end < end {
-            let idle = reading.at >= reading.end;
             reading.end = end;
-            if idle {
-                self.go_on(read).await?;
-            }
+            self.go_on(read).await?;
         }
         Ok(())
     }
@@ -407,11 +434,8 @@ impl<'a> Session<'a> {
             }
             Frames::Control(Up::Output { length }) => {
                 if let Some((read, reading)) = self.output() {
-                    let idle = reading.at >= reading.end;
                     reading.end = reading.end.max(length);
-                    if idle {
-                        self.go_on(read).await?;
-                    }
+                    self.go_on(read).await?;
                 }
             }
             Frames::Control(Up::Ask(Ask::Read { read, source, from, length })) => {
@@ -428,7 +452,7 @@ impl<'a> Session<'a> {
         let Some(reading) = self.reads.get_mut(&read) else { return Ok(()) };
         match &reading.source {
             Source::Output => {
-                self.shared.blobs.append_output(self.key, reading.at, bytes).await.map_err(broken)?;
+                self.shared.blobs.append_output(self.key, reading.at, bytes).await.map_err(|error| broken(&error))?;
                 self.shared.audience.hear(News::Output {
                     execution: &self.shared.execution,
                     unit: self.key,
@@ -438,6 +462,11 @@ impl<'a> Session<'a> {
             }
             Source::Pack(pack) => {
                 if let Err(error) = self.shared.blobs.append_pack(pack, reading.at, bytes).await {
+                    let length = self.shared.blobs.pack_length(pack).await.map_err(|error| broken(&error))?;
+                    if length != reading.at {
+                        // Somebody else keeps it too: what this engine is worth shows when it next writes to the log.
+                        return Err(broken(&error));
+                    }
                     let event = Event::Kept {
                         unit: self.key.clone(),
                         source: reading.source.clone(),
@@ -455,11 +484,7 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    async fn answered(
-        &mut self,
-        answered: &Answered,
-        wants: &watch::Receiver<Arc<UnitWant>>,
-    ) -> Result<(), LinkError> {
+    async fn answered(&mut self, answered: &Answered, wants: &watch::Receiver<Arc<UnitWant>>) -> Result<(), LinkError> {
         let Some(reading) = self.reads.get_mut(&answered.read) else { return Ok(()) };
         if let Some(error) = &answered.error {
             let event = Event::Kept {
@@ -473,6 +498,11 @@ impl<'a> Session<'a> {
             let _ = self.shared.inbox.send(event).await;
             return Ok(());
         }
+        reading.under_way = reading.under_way.saturating_sub(1);
+        if reading.under_way == 0 {
+            // Whoever had less than was asked for is asked again.
+            reading.asked = reading.at;
+        }
         self.go_on(answered.read).await?;
         let end = wants.borrow().output_end;
         if let Some(end) = end {
@@ -485,26 +515,33 @@ impl<'a> Session<'a> {
     async fn answer(&mut self, read: u64, source: &Source, from: u64, length: u64) -> Result<(), LinkError> {
         let length = usize::try_from(length.min(MAX_READ)).unwrap_or(usize::MAX);
         let found = match source {
-            Source::Pack(pack) => self.shared.blobs.read_pack(pack, from, length).await.map_err(|error| describe(&error)),
+            Source::Pack(pack) => {
+                self.shared.blobs.read_pack(pack, from, length).await.map_err(|error| describe(&error))
+            }
             Source::Output => Err("the engine has no output".to_owned()),
         };
         let answered = match found {
             Ok(bytes) => {
-                self.link.send(read, &bytes).await?;
+                tokio::time::timeout(SILENCE, self.link.send(read, &bytes)).await.map_err(|_| silent())??;
                 Answered { read, end: bytes.len() < length, error: None }
             }
             Err(error) => Answered { read, end: true, error: Some(error) },
         };
-        self.link.say(&Down::Answered(answered)).await
+        say(&mut self.link, &Down::Answered(answered)).await
     }
+}
+
+/// Says something to somebody who may have stopped listening.
+async fn say(link: &mut Link, down: &Down) -> Result<(), LinkError> {
+    tokio::time::timeout(SILENCE, link.say(down)).await.map_err(|_| silent())?
 }
 
 fn silent() -> LinkError {
     LinkError::Broken(std::io::ErrorKind::TimedOut.into())
 }
 
-fn broken(error: crate::BlobError) -> LinkError {
-    LinkError::Foreign(describe(&error))
+fn broken(error: &crate::BlobError) -> LinkError {
+    LinkError::Foreign(describe(error))
 }
 
 fn describe(error: &crate::BlobError) -> String {

@@ -74,11 +74,11 @@ impl Runner for LocalRunner {
         let now = if folder.is_alive() {
             Sighting::Present { address: Some(address.to_string()) }
         } else {
-            Sighting::Gone { reason: "its agent is gone".to_owned() }
+            Sighting::Gone { reason: folder.why_gone() }
         };
         let gone = futures::stream::once(async move {
             folder.wait_for_end().await;
-            Sighting::Gone { reason: "its agent is gone".to_owned() }
+            Sighting::Gone { reason: folder.why_gone() }
         });
         match now {
             Sighting::Gone { .. } => futures::stream::once(async { now }).boxed(),

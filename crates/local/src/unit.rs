@@ -14,7 +14,11 @@ use rustix::{
     fs::{FlockOperation, flock},
     process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
 };
-use testudo_agent::{Settings, start::ARGUMENT, sys};
+use testudo_agent::{
+    Settings,
+    start::{ARGUMENT, LAST_WORDS},
+    sys,
+};
 use testudo_engine::RunnerError;
 use tokio::{io::unix::AsyncFd, net::UnixStream};
 
@@ -108,8 +112,7 @@ impl Folder {
 
     /// Whether the agent lives: then it holds the lock.
     pub(crate) fn is_alive(&self) -> bool {
-        File::open(self.file("lock"))
-            .is_ok_and(|lock| flock(&lock, FlockOperation::NonBlockingLockShared).is_err())
+        File::open(self.file("lock")).is_ok_and(|lock| flock(&lock, FlockOperation::NonBlockingLockShared).is_err())
     }
 
     /// The agent's process, if it lives: looked at between two looks at the lock, so that a number that was given to
@@ -120,6 +123,13 @@ impl Folder {
         self.is_alive().then_some(process)
     }
 
+    /// Why the agent is gone, as far as it could say so.
+    pub(crate) fn why_gone(&self) -> String {
+        let said = fs::read_to_string(self.file(LAST_WORDS)).unwrap_or_default();
+        let said = said.trim();
+        if said.is_empty() { "its agent is gone".to_owned() } else { format!("its agent is gone: {said}") }
+    }
+
     /// Returns when the agent is gone.
     pub(crate) async fn wait_for_end(&self) {
         while self.is_alive() {
@@ -127,7 +137,9 @@ impl Folder {
                 tokio::time::sleep(std::time::Duration::from_millis(5)).await;
                 continue;
             };
-            if let Ok(process) = AsyncFd::new(process) {
+            #[expect(deprecated, reason = "the descriptor is owned by what watches it, and by nothing else")]
+            let watched = AsyncFd::new(process);
+            if let Ok(process) = watched {
                 // Readable once it has ended.
                 let _ = process.readable().await;
             }

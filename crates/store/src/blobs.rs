@@ -11,7 +11,10 @@ use std::{
 
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
-use testudo_core::{frame::PackId, run::UnitKey};
+use testudo_core::{
+    frame::{PackId, hex},
+    run::UnitKey,
+};
 use testudo_engine::{BlobError, Blobs};
 
 use crate::{Folder, artifacts, records};
@@ -45,24 +48,33 @@ impl Folder {
     }
 }
 
-fn opened<'a>(
-    files: &'a mut HashMap<String, File>,
-    name: &str,
-    path: &Path,
-) -> Result<&'a mut File, BlobError> {
+/// A file that is added to, and how long it is.
+#[derive(Debug)]
+pub(crate) struct Growing {
+    file: File,
+    length: u64,
+}
+
+fn opened<'a>(files: &'a mut HashMap<String, Growing>, name: &str, path: &Path) -> Result<&'a mut Growing, BlobError> {
     if !files.contains_key(name) {
         let open = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path);
-        files.insert(name.to_owned(), open.map_err(failed("opening", path))?);
+        let file = open.map_err(failed("opening", path))?;
+        let length = file.metadata().map_err(failed("looking at", path))?.len();
+        files.insert(name.to_owned(), Growing { file, length });
     }
     Ok(files.get_mut(name).expect("it was just put there"))
 }
 
-fn write_at(file: &File, offset: u64, bytes: &[u8], path: &Path) -> Result<(), BlobError> {
-    let length = file.metadata().map_err(failed("looking at", path))?.len();
-    if length != offset {
-        return Err(BlobError { what: format!("{} ends at {length}, not at {offset}", path.display()), source: None });
+impl Growing {
+    fn append(&mut self, offset: u64, bytes: &[u8], path: &Path) -> Result<(), BlobError> {
+        if self.length != offset {
+            let what = format!("{} ends at {}, not at {offset}", path.display(), self.length);
+            return Err(BlobError { what, source: None });
+        }
+        self.file.write_all_at(bytes, offset).map_err(failed("writing", path))?;
+        self.length += bytes.len() as u64;
+        Ok(())
     }
-    file.write_all_at(bytes, offset).map_err(failed("writing", path))
 }
 
 #[async_trait]
@@ -70,14 +82,13 @@ impl Blobs for Folder {
     async fn output_length(&self, unit: &UnitKey) -> Result<u64, BlobError> {
         let path = self.output_path(unit);
         let mut files = lock(&self.outputs);
-        let file = opened(&mut files, &unit.to_string(), &path)?;
-        Ok(file.metadata().map_err(failed("looking at", &path))?.len())
+        Ok(opened(&mut files, &unit.to_string(), &path)?.length)
     }
 
     async fn append_output(&self, unit: &UnitKey, offset: u64, bytes: &[u8]) -> Result<(), BlobError> {
         let path = self.output_path(unit);
         let mut files = lock(&self.outputs);
-        write_at(opened(&mut files, &unit.to_string(), &path)?, offset, bytes, &path)
+        opened(&mut files, &unit.to_string(), &path)?.append(offset, bytes, &path)
     }
 
     async fn publish_output(&self, unit: &UnitKey, name: &str) -> Result<(), BlobError> {
@@ -94,14 +105,13 @@ impl Blobs for Folder {
     async fn pack_length(&self, pack: &PackId) -> Result<u64, BlobError> {
         let path = self.pack_path(pack)?;
         let mut files = lock(&self.packs);
-        let file = opened(&mut files, &pack.0, &path)?;
-        Ok(file.metadata().map_err(failed("looking at", &path))?.len())
+        Ok(opened(&mut files, &pack.0, &path)?.length)
     }
 
     async fn append_pack(&self, pack: &PackId, offset: u64, bytes: &[u8]) -> Result<(), BlobError> {
         let path = self.pack_path(pack)?;
         let mut files = lock(&self.packs);
-        write_at(opened(&mut files, &pack.0, &path)?, offset, bytes, &path)
+        opened(&mut files, &pack.0, &path)?.append(offset, bytes, &path)
     }
 
     async fn finish_pack(&self, pack: &PackId, digest: &str, prefix: Option<&str>) -> Result<(), BlobError> {
@@ -146,5 +156,5 @@ fn digest_of(path: &Path) -> io::Result<String> {
             length => digest.update(&buffer[..length]),
         }
     }
-    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&digest.finalize()))
 }

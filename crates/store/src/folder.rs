@@ -12,7 +12,10 @@ use std::{
 use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
-use testudo_core::{plan::Plan, run::{Event, Execution}};
+use testudo_core::{
+    plan::Plan,
+    run::{Event, Execution},
+};
 use testudo_engine::JournalError;
 
 /// What went wrong with files.
@@ -71,14 +74,14 @@ pub struct Folder {
     pub meta: Meta,
     pub plan: Arc<Plan>,
     pub(crate) log: Mutex<crate::journal::Log>,
-    pub(crate) outputs: Mutex<HashMap<String, File>>,
-    pub(crate) packs: Mutex<HashMap<String, File>>,
+    pub(crate) outputs: Mutex<HashMap<String, crate::blobs::Growing>>,
+    pub(crate) packs: Mutex<HashMap<String, crate::blobs::Growing>>,
     lock: Mutex<Option<File>>,
 }
 
 impl Folder {
     /// Makes the folder of a new execution, all of it or nothing.
-    pub fn create(path: &Path, meta: Meta, plan: Arc<Plan>) -> Result<Self, StoreError> {
+    pub fn create(path: &Path, meta: &Meta, plan: &Plan) -> Result<Self, StoreError> {
         let aside = path.with_extension("new");
         let _ = fs::remove_dir_all(&aside);
         DirBuilder::new().mode(0o700).create(&aside).map_err(StoreError::at("making", &aside))?;
@@ -86,8 +89,8 @@ impl Folder {
             let below = aside.join(folder);
             DirBuilder::new().mode(0o700).create(&below).map_err(StoreError::at("making", &below))?;
         }
-        write_json(&aside.join("plan"), &*plan)?;
-        write_json(&aside.join("meta"), &meta)?;
+        write_json(&aside.join("plan"), plan)?;
+        write_json(&aside.join("meta"), meta)?;
         crate::sealed::make_key(&aside.join("key"))?;
         fs::rename(&aside, path).map_err(StoreError::at("making", path))?;
         Self::open(path)
@@ -118,8 +121,7 @@ impl Folder {
         let path = self.path.join("lock");
         let open = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
         let file = open.map_err(StoreError::at("opening", &path))?;
-        flock(&file, FlockOperation::NonBlockingLockExclusive)
-            .map_err(|_| StoreError::Busy(self.meta.name.clone()))?;
+        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| StoreError::Busy(self.meta.name.clone()))?;
         *self.lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(file);
         Ok(())
     }

@@ -83,10 +83,8 @@ fn parse(file: &File) -> Result<(Vec<Event>, u64), JournalError> {
         if line.last() != Some(&b'\n') {
             break;
         }
-        let event = serde_json::from_slice(&line).map_err(|error| JournalError::Corrupt {
-            offset: events.len() as u64,
-            why: error.to_string(),
-        })?;
+        let event = serde_json::from_slice(&line)
+            .map_err(|error| JournalError::Corrupt { offset: events.len() as u64, why: error.to_string() })?;
         events.push(event);
         whole += line.len() as u64;
         line.clear();

@@ -24,7 +24,7 @@ impl OutputReader<File> {
 
 impl<R: Read> OutputReader<R> {
     /// The next record: step, time in nanoseconds, bytes. Nothing at the end, or where it is cut short.
-    pub fn next(&mut self) -> io::Result<Option<(u32, u64, &[u8])>> {
+    pub fn read(&mut self) -> io::Result<Option<(u32, u64, &[u8])>> {
         let mut header = [0; record::HEADER];
         if read_full(&mut self.inner, &mut header)? < header.len() {
             return Ok(None);
@@ -70,19 +70,16 @@ impl Lines {
             if self.line.is_empty() {
                 (self.step, self.nanos) = (step, nanos);
             }
-            match rest.iter().position(|byte| *byte == b'\n') {
-                Some(end) => {
-                    self.line.extend_from_slice(&rest[..end]);
-                    each(self.step, self.nanos, &self.line);
-                    self.line.clear();
-                    rest = &rest[end + 1..];
-                    // An empty line is a line too.
-                    (self.step, self.nanos) = (step, nanos);
-                }
-                None => {
-                    self.line.extend_from_slice(rest);
-                    rest = &[];
-                }
+            if let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                self.line.extend_from_slice(&rest[..end]);
+                each(self.step, self.nanos, &self.line);
+                self.line.clear();
+                rest = &rest[end + 1..];
+                // An empty line is a line too.
+                (self.step, self.nanos) = (step, nanos);
+            } else {
+                self.line.extend_from_slice(rest);
+                rest = &[];
             }
         }
     }
@@ -105,19 +102,23 @@ pub fn stamp(nanos: u64) -> String {
 /// Writes a kept output as text, each line with its time.
 pub(crate) fn write_text(from: &Path, to: &Path) -> io::Result<()> {
     let mut reader = OutputReader::open(from)?;
-    let mut out = BufWriter::new(File::create(to)?);
+    let mut out = BufWriter::with_capacity(1 << 18, File::create(to)?);
     let mut lines = Lines::default();
     let mut failed = Ok(());
+    // Lines of one record have one time: it is spelled once.
+    let mut stamped = (u64::MAX, String::new());
     let mut write = |nanos: u64, line: &[u8], failed: &mut io::Result<()>| {
+        if nanos != stamped.0 {
+            stamped = (nanos, format!("{} ", stamp(nanos)));
+        }
         if failed.is_ok() {
             *failed = out
-                .write_all(stamp(nanos).as_bytes())
-                .and_then(|()| out.write_all(b" "))
+                .write_all(stamped.1.as_bytes())
                 .and_then(|()| out.write_all(line))
                 .and_then(|()| out.write_all(b"\n"));
         }
     };
-    while let Some((step, nanos, bytes)) = reader.next()? {
+    while let Some((step, nanos, bytes)) = reader.read()? {
         lines.take(step, nanos, bytes, |_, nanos, line| write(nanos, line, &mut failed));
     }
     lines.finish(|_, nanos, line| write(nanos, line, &mut failed));

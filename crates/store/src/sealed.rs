@@ -58,7 +58,8 @@ pub(crate) fn read(folder: &Path) -> Result<Option<Vec<u8>>, StoreError> {
         Err(error) => return Err(StoreError::at("reading", &path)(error)),
     };
     let values = cipher(folder)?.decrypt(&[0; 12].into(), sealed.as_slice());
-    values
-        .map(Some)
-        .map_err(|_| StoreError::Unreadable { path: path.display().to_string(), why: "sealed with another key".to_owned() })
+    values.map(Some).map_err(|_| StoreError::Unreadable {
+        path: path.display().to_string(),
+        why: "sealed with another key".to_owned(),
+    })
 }

@@ -24,7 +24,12 @@ fn judge(case: &Json) -> anyhow::Result<()> {
         (place.path().join("case.yaml"), place.path().join("state"), place.path().join("artifacts"));
     fs::write(&file, case["workflow"].as_str().context("the case has no workflow")?)?;
     let mut command = Command::new(binary()?);
-    command.arg("run").arg(&file).args(["--output", "json", "--pause-timeout", "20s"]).arg("--artifacts").arg(&artifacts);
+    command
+        .arg("run")
+        .arg(&file)
+        .args(["--output", "json", "--pause-timeout", "20s"])
+        .arg("--artifacts")
+        .arg(&artifacts);
     for (name, value) in case["config"].as_object().into_iter().flatten() {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         command.arg("--config").arg(format!("{name}={value}"));
@@ -32,10 +37,7 @@ fn judge(case: &Json) -> anyhow::Result<()> {
     let output = command.env("TESTUDO_STATE", &state).stdin(Stdio::null()).output()?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let state = State::open(&state)?;
-    let folder = match state.find(None) {
-        Ok(folder) => folder,
-        Err(_) => anyhow::bail!("it did not run: {said}"),
-    };
+    let Ok(folder) = state.find(None) else { anyhow::bail!("it did not run: {said}") };
     let outcome = compare(&case["expect"], &folder, &artifacts.join(&folder.meta.name));
     outcome.with_context(|| format!("exit code {:?} {said}", output.status.code()))
 }
@@ -108,7 +110,7 @@ fn log(folder: &Folder) -> anyhow::Result<String> {
         text.push('\n');
     };
     let mut reader = OutputReader::open(&folder.output_path(&UnitKey::main()))?;
-    while let Some((step, nanos, bytes)) = reader.next()? {
+    while let Some((step, nanos, bytes)) = reader.read()? {
         lines.take(step, nanos, bytes, &mut add);
     }
     lines.finish(&mut add);
@@ -153,15 +155,14 @@ fn binary() -> anyhow::Result<PathBuf> {
     if let Some(known) = BINARY.get() {
         return Ok(known.clone());
     }
-    let path = match std::env::var_os("TESTUDO_BIN") {
-        Some(path) => PathBuf::from(path),
-        None => {
-            let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--package", "testudo"]).status()?;
-            ensure!(built.success(), "testudo does not build");
-            let own = std::env::current_exe()?;
-            let folder = own.ancestors().find(|path| path.ends_with("debug") || path.ends_with("release"));
-            folder.context("there is no target folder")?.join("testudo")
-        }
+    let path = if let Some(path) = std::env::var_os("TESTUDO_BIN") {
+        PathBuf::from(path)
+    } else {
+        let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--package", "testudo"]).status()?;
+        ensure!(built.success(), "testudo does not build");
+        let own = std::env::current_exe()?;
+        let folder = own.ancestors().find(|path| path.ends_with("debug") || path.ends_with("release"));
+        folder.context("there is no target folder")?.join("testudo")
     };
     Ok(BINARY.get_or_init(|| path).clone())
 }

@@ -1,18 +1,17 @@
-//! jaq made to mean what gojq means: no way out of the process, sorted keys, and the functions it lacks.
+//! jaq made to mean what gojq means: no way out of the process, values with gojq's habits, and the functions it lacks.
 //!
-//! Known gap: `.[]` over an object that the query itself put together visits keys as they were put, not sorted.
+//! Known gaps: where both sides of an operator give several outputs, as in `(1,2) + (10,20)`, they are paired in another
+//! order; a character beyond U+FFFF cannot be written as two `\u` escapes.
 
-use std::borrow::Cow;
-
-use jaq_core::box_iter::box_once;
 use jaq_core::load::{self, Arena, File, Loader};
-use jaq_core::native::Fun;
-use jaq_core::{Compiler, Ctx, Native, Vars, data, unwrap_valr};
-use jaq_json::{Num, Val};
-use testudo_core::expr::{Map, Value};
+use jaq_core::{Compiler, Ctx, Vars, data, unwrap_valr};
+use testudo_core::expr::Value;
+
+use super::functions;
+use super::json::Json;
 
 /// The number of items any list of the language may have.
-const MAX_OUTPUTS: usize = 1_000_000;
+pub(super) const MAX_OUTPUTS: usize = 1_000_000;
 const PRELUDE: &str = include_str!("prelude.jq");
 
 /// What ends the process, reads its environment or its input, or writes past its output.
@@ -29,21 +28,27 @@ const FORBIDDEN: &[&str] = &[
     "input_filename",
 ];
 /// Native functions that the prelude wraps under their own name.
-const WRAPPED: &[(&str, &str)] = &[("tojson", "_tojson"), ("limit", "_limit"), ("skip", "_skip")];
+const WRAPPED: &[(&str, &str)] = &[("limit", "_limit"), ("skip", "_skip")];
 
-type Data = data::JustLut<Val>;
+pub(super) type Data = data::JustLut<Json>;
 
 /// All outputs of a query.
 pub(super) fn run(query: &str, input: &Value) -> Result<Vec<Value>, String> {
     let prelude = load::parse(PRELUDE, |parser| parser.defs()).ok_or("the prelude is broken")?;
-    let standard = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
-    let definitions = standard.filter(|definition| !FORBIDDEN.contains(&definition.name)).chain(prelude);
-    let functions = || jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
-    let wrapped = functions().filter_map(|(name, args, function)| {
+    let own = functions::all();
+    let is_own = |name: &str, arity: usize| own.iter().any(|(own, args, _)| *own == name && args.len() == arity);
+    let standard = jaq_core::defs().chain(jaq_std::defs());
+    let definitions: Vec<_> = standard
+        .filter(|definition| !FORBIDDEN.contains(&definition.name) && !is_own(definition.name, definition.args.len()))
+        .chain(prelude)
+        .collect();
+    let standard = || jaq_core::funs().chain(jaq_std::funs());
+    let wrapped = standard().filter_map(|(name, args, function)| {
         let (_, hidden) = WRAPPED.iter().find(|(original, _)| *original == name)?;
         Some((*hidden, args, function))
     });
-    let functions = functions().filter(|(name, _, _)| !FORBIDDEN.contains(name)).chain(wrapped).chain(own_functions());
+    let functions: Vec<_> =
+        standard().filter(|(name, _, _)| !FORBIDDEN.contains(name)).chain(wrapped).chain(functions::all()).collect();
     let arena = Arena::default();
     let modules = Loader::new(definitions)
         .load(&arena, File { code: query, path: () })
@@ -54,12 +59,12 @@ pub(super) fn run(query: &str, input: &Value) -> Result<Vec<Value>, String> {
     })?;
     let context = Ctx::<Data>::new(&filter.lut, Vars::new([]));
     let mut outputs = Vec::new();
-    for output in filter.id.run((context, to_jaq(input))) {
+    for output in filter.id.run((context, Json::from_value(input))) {
         let output = unwrap_valr(output).map_err(|error| error.to_string())?;
         if outputs.len() >= MAX_OUTPUTS {
             return Err(format!("more than {MAX_OUTPUTS} outputs"));
         }
-        outputs.push(from_jaq(&output));
+        outputs.push(output.to_value());
     }
     Ok(outputs)
 }
@@ -83,134 +88,6 @@ fn syntax(query: &str, error: load::Error<&str>) -> String {
     format!("syntax error: {}", found.join("; "))
 }
 
-fn own_functions() -> [Fun<Data>; 4] {
-    [
-        ("_sorted", Box::new([]), Native::new(|(_, value)| box_once(Ok(sorted(value, Depth::Top))))),
-        ("_sorted_deep", Box::new([]), Native::new(|(_, value)| box_once(Ok(sorted(value, Depth::All))))),
-        ("_base32", Box::new([]), Native::new(|(_, value)| box_once(Ok(text(&base32(&bytes(&value))))))),
-        (
-            "_base32d",
-            Box::new([]),
-            Native::new(|(_, value)| {
-                let decoded = base32_decoded(&bytes(&value)).map(|bytes| text(&String::from_utf8_lossy(&bytes)));
-                box_once(decoded.ok_or_else(|| jaq_core::Error::str("invalid base32").into()))
-            }),
-        ),
-    ]
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Depth {
-    Top,
-    All,
-}
-
-fn sorted(value: Val, depth: Depth) -> Val {
-    match value {
-        Val::Obj(entries) => {
-            let mut entries: Vec<_> = entries.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-            entries.sort_by(|(a, _), (b, _)| a.cmp(b));
-            if depth == Depth::All {
-                entries = entries.into_iter().map(|(key, value)| (key, sorted(value, depth))).collect();
-            }
-            Val::obj(entries.into_iter().collect())
-        }
-        Val::Arr(items) if depth == Depth::All => items.iter().map(|item| sorted(item.clone(), depth)).collect(),
-        other => other,
-    }
-}
-
-fn text(text: &str) -> Val {
-    Val::utf8_str(text.as_bytes().to_vec())
-}
-
-fn bytes(value: &Val) -> Cow<'_, [u8]> {
-    match value {
-        Val::TStr(bytes) | Val::BStr(bytes) => Cow::Borrowed(bytes),
-        other => Cow::Owned(other.to_string().into_bytes()),
-    }
-}
-
-const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-
-fn base32(bytes: &[u8]) -> String {
-    let mut out = String::new();
-    for chunk in bytes.chunks(5) {
-        let mut group = [0; 5];
-        group[..chunk.len()].copy_from_slice(chunk);
-        let bits = group.iter().fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
-        let digits = (chunk.len() * 8).div_ceil(5);
-        for index in 0..8 {
-            let digit = BASE32[(bits >> (35 - 5 * index) & 31) as usize];
-            out.push(char::from(if index < digits { digit } else { b'=' }));
-        }
-    }
-    out
-}
-
-fn base32_decoded(encoded: &[u8]) -> Option<Vec<u8>> {
-    let mut out = Vec::new();
-    let (mut bits, mut count) = (0_u32, 0);
-    for byte in encoded.iter().filter(|byte| **byte != b'=') {
-        let digit = BASE32.iter().position(|digit| digit == byte)?;
-        bits = bits << 5 | digit as u32;
-        count += 5;
-        if count >= 8 {
-            count -= 8;
-            out.push((bits >> count) as u8);
-            bits &= (1 << count) - 1;
-        }
-    }
-    Some(out)
-}
-
-fn to_jaq(value: &Value) -> Val {
-    match value {
-        Value::None | Value::Nil => Val::Null,
-        Value::Bool(truth) => Val::Bool(*truth),
-        Value::Int(n) => Val::Num(Num::from_integral(*n)),
-        Value::Float(x) if x.fract() == 0.0 && x.abs() < 9e15 => Val::Num(Num::from_integral(*x as i64)),
-        Value::Float(x) => Val::Num(Num::Float(*x)),
-        Value::Str(string) => text(string),
-        Value::List(items) => items.iter().map(to_jaq).collect(),
-        Value::Map(entries) => Val::obj(entries.iter().map(|(key, value)| (text(key), to_jaq(value))).collect()),
-    }
-}
-
-/// What is no number becomes null, infinities the largest number: gojq's way of writing them.
-fn from_jaq(value: &Val) -> Value {
-    match value {
-        Val::Null => Value::Nil,
-        Val::Bool(truth) => Value::Bool(*truth),
-        Val::Num(number) => number_value(number),
-        Val::TStr(bytes) | Val::BStr(bytes) => Value::from(&*String::from_utf8_lossy(bytes)),
-        Val::Arr(items) => items.iter().map(from_jaq).collect(),
-        Val::Obj(entries) => {
-            let key = |key: &Val| match key {
-                Val::TStr(bytes) | Val::BStr(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-                other => other.to_string(),
-            };
-            Value::from(entries.iter().map(|(name, value)| (key(name).into(), from_jaq(value))).collect::<Map>())
-        }
-    }
-}
-
-fn number_value(number: &Num) -> Value {
-    match number {
-        Num::Int(n) => Value::Int(*n as i64),
-        Num::Float(x) if x.is_nan() => Value::Nil,
-        Num::Float(x) => Value::Float(x.clamp(f64::MIN, f64::MAX)),
-        other => {
-            let digits = other.to_string();
-            match (digits.parse::<i64>(), digits.parse::<f64>()) {
-                (Ok(n), _) => Value::Int(n),
-                (_, Ok(x)) if !x.is_nan() => Value::Float(x.clamp(f64::MIN, f64::MAX)),
-                _ => Value::Nil,
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,7 +104,69 @@ mod tests {
         for query in
             ["halt", "halt_error", "env", "$ENV", "$ENV.PATH", "debug", "stderr", "input", "inputs", "include \"x\"; ."]
         {
-            assert!(outputs("null", query).starts_with("error: "), "{query}: {}", outputs("null", query));
+            let answer = outputs("null", query);
+            assert!(answer.starts_with("error: "), "{query}: {answer}");
+        }
+    }
+
+    /// Answers are gojq's.
+    #[test]
+    fn queries_mean_what_they_mean_in_gojq() {
+        let input = r#"{"b": [1, 2, {"c": "x"}], "a": {"z": 1, "y": null}, "s": "Hello, World"}"#;
+        for (query, expected) in [
+            (".b | max", r#"[{"c":"x"}]"#),
+            ("{b: 2, a: 1} | [.[]], keys, tojson", r#"[[1,2],["a","b"],"{\"a\":1,\"b\":2}"]"#),
+            (".a.q.r = 1 | .a", r#"[{"q":{"r":1},"y":null,"z":1}]"#),
+            (".b[5] = 1 | .b", r#"[[1,2,{"c":"x"},null,null,1]]"#),
+            ("null | setpath([\"a\", 0]; 1)", r#"[{"a":[1]}]"#),
+            ("pick(.a.z)", r#"[{"a":{"z":1}}]"#),
+            ("del(.b[0, 1], .a.y) | .a, .b", r#"[{"z":1},[{"c":"x"}]]"#),
+            ("[.b | tostream] | length", "[5]"),
+            ("fromstream(tostream) == .", "[true]"),
+            ("[.. | strings]", r#"[["x","Hello, World"]]"#),
+            ("1.0, 3.0 | tostring", r#"["1","3"]"#),
+            ("10 / 5, 1 / 4, 5.5 % 2, -5 % 3", "[2,0.25,1,-2]"),
+            (
+                ".s | [match(\"(?<x>l+)(q)?\"; \"g\") | .offset], sub(\"o\"; \"0\"), gsub(\"(?<v>[eo])\"; \"<\\(.v)>\")",
+                r#"[[2,10],"Hell0, World","H\u003ce\u003ell\u003co\u003e, W\u003co\u003erld"]"#,
+            ),
+            (
+                ".s | test([\"hello\", \"i\"]), (capture(\"(?<w>[A-Z])\") | .w), [scan(\"[A-Z]\")]",
+                r#"[true,"H",["H","W"]]"#,
+            ),
+            (
+                "[\"a\", null, 1, true] | join(\"-\"), @csv, @tsv, @sh",
+                r#"["a--1-true","\"a\",,1,true","a\t\t1\ttrue","'a' null 1 true"]"#,
+            ),
+            ("\"hi\" | @base64, (@base64 | @base64d), @uri, @html", r#"["aGk=","hi","hi","hi"]"#),
+            ("[.b[] | numbers] | IN([1, 2], [3])", "[true]"),
+            ("[{id: \"x\", n: 1}] | INDEX(.id)", r#"[{"x":{"id":"x","n":1}}]"#),
+            ("\"abc\" | .[0], .[1:2], ltrimstr(\"a\"), ascii_upcase", r#"["a","b","bc","ABC"]"#),
+            ("[limit(3; range(10))], first(range(5; 9)), [range(0; 1; 0.5)]", "[[0,1,2],5,[0,0.5]]"),
+            (
+                ".a | to_entries, with_entries(.value |= tostring)",
+                r#"[[{"key":"y","value":null},{"key":"z","value":1}],{"y":"null","z":"1"}]"#,
+            ),
+            ("infinite, nan", "[1.7976931348623157e+308,null]"),
+        ] {
+            assert_eq!(outputs(input, query), expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn what_fails_in_gojq_fails() {
+        for query in [
+            ".[",
+            ".a.b",
+            "1 / 0",
+            "1 % 0",
+            "error(\"x\")",
+            "[1] | has(\"a\")",
+            "\"a\" | contains(1)",
+            "{} - 1",
+            "nofn",
+        ] {
+            assert!(outputs("[1]", query).starts_with("error: "), "{query}");
         }
     }
 }

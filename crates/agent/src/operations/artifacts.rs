@@ -5,24 +5,24 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use testudo_core::frame::PackId;
 use testudo_core::{
     glob::{Globs, fixed_prefix},
     junit,
     plan::{Artifacts, Surroundings},
     run::{Outcome, PackPurpose, Report, Told},
 };
-use testudo_core::frame::PackId;
 
 use super::{Evaluate, Hand, Hears, packs, walk};
 use crate::scope::normal;
 
 /// Longest report file that is looked into.
 const LONGEST_REPORT: u64 = 64 << 20;
-/// Where `<testsuite` has to stand in a JUnit file.
+/// Where `<testsuite` has to stand in a `JUnit` file.
 const PROLOGUE: usize = 8 * 1024;
 
 /// What to collect, and under which names.
-pub struct Collect {
+pub(crate) struct Collect {
     patterns: Vec<String>,
     directory: PathBuf,
     volumes: Vec<PathBuf>,
@@ -64,7 +64,9 @@ impl Collect {
             .filter(|(absolute, base)| {
                 let on_volume = |path: &Path| self.volumes.iter().any(|volume| path.starts_with(volume));
                 // A plain name has its own folder as base: it may be a volume's sibling.
-                on_volume(&normal(Path::new(base))) || absolute.contains("**") && base != "/" || on_volume(Path::new(absolute))
+                on_volume(&normal(Path::new(base)))
+                    || absolute.contains("**") && base != "/"
+                    || on_volume(Path::new(absolute))
             })
             .collect();
         if patterns.is_empty() {
@@ -77,15 +79,10 @@ impl Collect {
             Err(error) => return Outcome::Error { message: format!("error: {error}") },
         };
         let named = |part: &str| patterns.iter().any(|(pattern, _)| pattern.contains(part));
-        let hidden: Vec<&str> =
-            ["/data/.steps", "/data/.testkube"].into_iter().filter(|part| !named(part)).collect();
+        let hidden: Vec<&str> = ["/data/.steps", "/data/.testkube"].into_iter().filter(|part| !named(part)).collect();
         let volumes = self.volumes.clone();
-        let collected = walk::collect(
-            &root,
-            &globs,
-            |path| hidden.iter().any(|hidden| path == Path::new(hidden)),
-            &volumes,
-        );
+        let collected =
+            walk::collect(&root, &globs, |path| hidden.iter().any(|hidden| path == Path::new(hidden)), &volumes);
         for warning in &collected.warnings {
             hand.say(warning);
         }
@@ -116,7 +113,9 @@ impl Collect {
         let pack = PackId(format!("{}.{}.{}", hand.unit.replace('/', "+"), hand.r#ref, hand.attempt));
         let file = match packs::create(&hand.folder, &pack.0) {
             Ok(file) => file,
-            Err(error) => return Outcome::Error { message: format!("error: the artifacts could not be packed: {error}") },
+            Err(error) => {
+                return Outcome::Error { message: format!("error: the artifacts could not be packed: {error}") };
+            }
         };
         let (files, compress) = (files.to_vec(), self.compress.clone());
         let count = files.len();
@@ -159,7 +158,7 @@ fn common_root(directory: &Path, bases: impl Iterator<Item = PathBuf>) -> PathBu
 }
 
 fn archive_name(name: &str) -> String {
-    if name.ends_with(".tar.gz") || name.ends_with(".tgz") {
+    if [".tar.gz", ".tgz"].iter().any(|end| name.ends_with(end)) {
         name.to_owned()
     } else if let Some(stem) = name.strip_suffix(".tar") {
         format!("{stem}.tar.gz")
@@ -180,10 +179,14 @@ fn look_into(hand: &Hand, path: &Path, name: &Path, size: u64) {
     }
     let Ok(bytes) = fs::read(path) else { return };
     let start = &bytes[..bytes.len().min(PROLOGUE)];
-    if !start.windows(b"<testsuite".len()).any(|window| window == b"<testsuite") {
+    let wide = start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]);
+    if !wide && !start.windows(b"<testsuite".len()).any(|window| window == b"<testsuite") {
         return;
     }
     let read = junit::read(&bytes);
+    if wide && read.cases.is_empty() {
+        return;
+    }
     for lost in &read.lost {
         hand.say(&format!("warn: {}: {lost}", name.display()));
     }
@@ -193,7 +196,8 @@ fn look_into(hand: &Hand, path: &Path, name: &Path, size: u64) {
         .cases
         .into_iter()
         .map(|mut case| {
-            for text in [&mut case.suite, &mut case.class, &mut case.name, &mut case.message, &mut case.details] {
+            let texts = [&mut case.suite, &mut case.class, &mut case.name, &mut case.message, &mut case.details];
+            for text in texts.into_iter().chain(case.file.as_mut()) {
                 *text = mask.text(text);
             }
             case
@@ -221,4 +225,3 @@ fn rounded(length: std::time::Duration) -> String {
     let millis = length.as_millis();
     if millis < 1000 { format!("{millis}ms") } else { format!("{:.1}s", length.as_secs_f64()) }
 }
-

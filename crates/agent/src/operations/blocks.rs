@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, path::Path};
 use testudo_core::{
     frame::PackId,
     plan::{Operation, Platform, expand_execute, expand_parallel, expand_services, pack_sources},
-    run::{Outcome, Report, Request, RunScope, Status, Told, UnitKey, Work, pack_origin},
+    run::{Outcome, Recorder, Report, Request, RunScope, Status, Told, UnitKey, Work, pack_origin},
 };
 
 use super::{Evaluate, Hand, Hears, Job, packs};
-use crate::scope::{HostScope, Recorder};
+use crate::scope::HostScope;
 
 /// Expands a block on the unit's real files, and remembers what it asked for.
 pub(super) fn prepare(evaluate: &Evaluate<'_>, hand: &Hand, operation: &Operation) -> Result<Job, Outcome> {
@@ -23,7 +23,7 @@ pub(super) fn prepare(evaluate: &Evaluate<'_>, hand: &Hand, operation: &Operatio
         own: None,
     };
     let host = HostScope { working_dir: &evaluate.environment.working_dir };
-    let recorder = Recorder::new(vec![&known, &host]);
+    let recorder = Recorder::new(vec![&known, &host], &evaluate.values.references);
     let unit: UnitKey = hand.unit.parse().map_err(|_| fatal("a unit's name is malformed"))?;
     let origin = pack_origin(&unit, &hand.r#ref, hand.attempt);
     // What a platform says about images changes no answer.
@@ -62,7 +62,7 @@ pub(super) fn prepare(evaluate: &Evaluate<'_>, hand: &Hand, operation: &Operatio
                 let status = evaluate.run.status(step);
                 status.is_final() && !status.is_fine() && status != Status::Queued
             });
-            if !evaluate.run.state(start).entered_at.is_some_and(|_| evaluate.run.state(start).attempts > 0) {
+            if evaluate.run.state(start).attempts == 0 {
                 return Ok(Job::Done);
             }
             let request = Request::StopServices { start, failed };
@@ -161,12 +161,8 @@ fn say_children(hand: &Hand, expanded: &[testudo_core::plan::Expanded], parallel
         hand.say(&format!("{workflow}: {text} requested"));
     }
     let total = expanded.len();
-    let at_once = if parallelism as usize >= total {
-        "all in parallel".to_owned()
-    } else {
-        format!("{parallelism} parallel")
-    };
+    let at_once =
+        if parallelism as usize >= total { "all in parallel".to_owned() } else { format!("{parallelism} parallel") };
     let noun = if total == 1 { "execution" } else { "executions" };
     hand.say(&format!("Total: {total} {noun}, {at_once}"));
 }
-

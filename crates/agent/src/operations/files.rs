@@ -20,7 +20,7 @@ const FOLDER: &str = "/.testudo";
 
 /// Files in place for one attempt; they go with this value.
 #[derive(Debug, Default)]
-pub struct Placed {
+pub(super) struct Placed {
     pub(super) bound: Vec<Bound>,
     made: Vec<PathBuf>,
 }
@@ -48,7 +48,11 @@ fn content(evaluate: &Evaluate<'_>, file: &File) -> Result<String, Outcome> {
             Some(value) => Ok(value),
             None if *optional => Ok(String::new()),
             None => Err(Outcome::Error {
-                message: format!("{} needs the key {} of {name}, which is not there", file.path, key.as_deref().unwrap_or("*")),
+                message: format!(
+                    "{} needs the key {} of {name}, which is not there",
+                    file.path,
+                    key.as_deref().unwrap_or("*")
+                ),
             }),
         };
     }

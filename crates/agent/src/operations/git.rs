@@ -19,7 +19,7 @@ use super::{Evaluate, Hand, command};
 use crate::sys;
 
 /// A clone with everything in it final.
-pub struct Clone {
+pub(crate) struct Clone {
     uri: String,
     revision: Option<String>,
     paths: Vec<String>,
@@ -39,6 +39,23 @@ pub struct Clone {
 const ATTEMPTS: (u32, u32) = (5, 20);
 /// The base of the wait between attempts, and the longest wait.
 const DELAY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
+
+/// Git's settings: nobody's but these. The last part is for a local repository, which answers with the same settings.
+const CONFIG: &str = "\
+[safe]
+\tdirectory = *
+[protocol \"file\"]
+\tallow = always
+[advice]
+\tdetachedHead = false
+[init]
+\tdefaultBranch = main
+[gc]
+\tauto = 0
+[uploadpack]
+\tallowFilter = true
+\tallowAnySHA1InWant = true
+";
 
 impl Clone {
     pub(super) fn new(evaluate: &Evaluate<'_>, git: &Git, env: BTreeMap<String, String>) -> Result<Self, Outcome> {
@@ -120,11 +137,19 @@ impl Clone {
             words(&["-C", &aside_text, "remote", "add", "--", "origin", &self.uri]),
         ];
         if !self.paths.is_empty() {
-            let mut sparse =
-                words(&["-C", &aside_text, "sparse-checkout", "set", if self.cone { "--cone" } else { "--no-cone" }, "--"]);
+            let mut sparse = words(&[
+                "-C",
+                &aside_text,
+                "sparse-checkout",
+                "set",
+                if self.cone { "--cone" } else { "--no-cone" },
+                "--",
+            ]);
             // `sparse-checkout set` takes no `--`; patterns never begin with a dash after this.
             sparse.pop();
-            sparse.extend(self.paths.iter().map(|path| if path.starts_with('-') { format!("./{path}") } else { path.clone() }));
+            sparse.extend(
+                self.paths.iter().map(|path| if path.starts_with('-') { format!("./{path}") } else { path.clone() }),
+            );
             commands.push(sparse);
         }
         let mut fetch = words(&["-C", &aside_text, "fetch", "--depth", "1"]);
@@ -157,21 +182,7 @@ impl Clone {
     async fn git(&self, hand: &Hand, arguments: &[String]) -> Outcome {
         let mut git = Command::new("git");
         git.args(arguments).env_clear().envs(&self.env).current_dir("/");
-        git.env("GIT_TERMINAL_PROMPT", "0").env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
-        let mut config = vec![
-            ("safe.directory".to_owned(), "*".to_owned()),
-            ("protocol.file.allow".to_owned(), "always".to_owned()),
-            ("advice.detachedHead".to_owned(), "false".to_owned()),
-            ("init.defaultBranch".to_owned(), "main".to_owned()),
-            ("gc.auto".to_owned(), "0".to_owned()),
-        ];
-        if self.header && !self.token.is_empty() {
-            config.push(("http.extraHeader".to_owned(), format!("Authorization: Bearer {}", self.token)));
-        }
-        git.env("GIT_CONFIG_COUNT", config.len().to_string());
-        for (number, (key, value)) in config.iter().enumerate() {
-            git.env(format!("GIT_CONFIG_KEY_{number}"), key).env(format!("GIT_CONFIG_VALUE_{number}"), value);
-        }
+        git.env("GIT_TERMINAL_PROMPT", "0").env("GIT_CONFIG_NOSYSTEM", "1");
         let helper = match self.credentials() {
             Ok(helper) => helper,
             Err(error) => return Outcome::Error { message: format!("credentials of the repository: {error}") },
@@ -186,7 +197,16 @@ impl Clone {
     /// Programs that hand the credentials to git, with the credentials in their environment.
     fn credentials(&self) -> std::io::Result<Helper> {
         let mut helper = Helper::default();
-        if !self.header && !(self.token.is_empty() && self.username.is_empty()) {
+        let config = helper.write("git-config", CONFIG, 0o600)?;
+        helper.env.insert("GIT_CONFIG_GLOBAL".to_owned(), config);
+        if self.header && !self.token.is_empty() {
+            let header = format!("Authorization: Bearer {}", self.token);
+            helper.env.insert("GIT_CONFIG_COUNT".to_owned(), "1".to_owned());
+            helper.env.insert("GIT_CONFIG_KEY_0".to_owned(), "http.extraHeader".to_owned());
+            helper.env.insert("GIT_CONFIG_VALUE_0".to_owned(), header);
+        }
+        let basic = !self.header;
+        if basic && (!self.token.is_empty() || !self.username.is_empty()) {
             let script = "#!/bin/sh\ncase \"$1\" in Username*) printf '%s' \"$TESTUDO_GIT_USER\" ;; *) printf '%s' \"$TESTUDO_GIT_PASSWORD\" ;; esac\n";
             let path = helper.write("git-askpass", script, 0o700)?;
             // With only a token, the token is the user.

@@ -8,7 +8,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 use testudo_core::{
-    frame::{Answered, Ask, MAX_READ, PackId, Source as FrameSource},
+    frame::{Answered, Ask, MAX_READ, PackId, Source as FrameSource, hex},
     glob::Globs,
     plan::{FetchEntry, PackSource},
     run::{Entries, Outcome, PackPurpose, Report},
@@ -20,7 +20,7 @@ use crate::{processes::open_below, unit::Input};
 
 /// Files to pack.
 #[derive(Debug, Clone)]
-pub struct Source {
+pub(crate) struct Source {
     from: PathBuf,
     files: Vec<String>,
     /// Where they go, for packs that are handed back.
@@ -37,7 +37,11 @@ impl Source {
     }
 
     pub(super) fn fetch(evaluate: &Evaluate<'_>, entry: &FetchEntry) -> Result<Self, Outcome> {
-        Ok(Source { from: evaluate.path(&entry.from)?, files: evaluate.list(&entry.files)?, to: evaluate.text(&entry.to)? })
+        Ok(Source {
+            from: evaluate.path(&entry.from)?,
+            files: evaluate.list(&entry.files)?,
+            to: evaluate.text(&entry.to)?,
+        })
     }
 }
 
@@ -84,7 +88,10 @@ fn gather(source: &Source) -> io::Result<Vec<(PathBuf, PathBuf)>> {
         for entry in walkdir::WalkDir::new(&root).sort_by_file_name().into_iter().flatten() {
             let wanted = globs.matches(&entry.path().to_string_lossy());
             let keep = entry.file_type().is_file() || entry.path_is_symlink();
-            if wanted && keep && let Ok(name) = entry.path().strip_prefix(&source.from) {
+            if wanted
+                && keep
+                && let Ok(name) = entry.path().strip_prefix(&source.from)
+            {
                 files.push((entry.path().to_owned(), name.to_owned()));
             }
         }
@@ -171,10 +178,6 @@ impl Write for Digesting {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Packs files for the parent, one pack an entry.
 pub(super) async fn fetch(hand: &Hand, sources: Vec<Source>) -> Outcome {
     for (number, source) in sources.into_iter().enumerate() {
@@ -191,7 +194,7 @@ pub(super) async fn fetch(hand: &Hand, sources: Vec<Source>) -> Outcome {
 
 /// A pack on its way from the engine: asked for piece by piece, and again where a connection broke.
 #[derive(Debug)]
-pub struct Pull {
+pub(crate) struct Pull {
     pack: PackId,
     from: u64,
     bytes: mpsc::UnboundedSender<Result<Vec<u8>, String>>,
@@ -199,19 +202,19 @@ pub struct Pull {
 
 impl Pull {
     /// The next piece.
-    pub fn ask(&self, read: u64) -> Ask {
+    pub(crate) fn ask(&self, read: u64) -> Ask {
         Ask::Read { read, source: FrameSource::Pack(self.pack.clone()), from: self.from, length: MAX_READ }
     }
 
     /// Bytes have come.
-    pub fn take(&mut self, bytes: &[u8]) {
+    pub(crate) fn take(&mut self, bytes: &[u8]) {
         self.from += bytes.len() as u64;
         // An operation that was taken down reads no more.
         let _ = self.bytes.send(Ok(bytes.to_vec()));
     }
 
     /// A piece is over; whether the pack is.
-    pub fn answered(&mut self, answered: &Answered) -> bool {
+    pub(crate) fn answered(&mut self, answered: &Answered) -> bool {
         if let Some(error) = &answered.error {
             let _ = self.bytes.send(Err(error.clone()));
         }
@@ -225,9 +228,11 @@ pub(super) async fn unpack_all(hand: &Hand, packs: Vec<(PackId, PathBuf)>) -> Ou
         // Bounded by what is asked for at a time.
         let (bytes, mut arrives) = mpsc::unbounded_channel();
         let _ = hand.inbox.send(Input::Pull(Pull { pack: pack.clone(), from: 0, bytes }));
-        let (feed, stream) = std::sync::mpsc::sync_channel::<Vec<u8>>(16);
+        let (feed, pieces) = std::sync::mpsc::sync_channel::<Vec<u8>>(16);
         let target = to.clone();
-        let unpacking = tokio::task::spawn_blocking(move || unpack(Stream { stream, rest: Vec::new(), at: 0 }, &target));
+        let unpacking = tokio::task::spawn_blocking(move || {
+            unpack(Stream { pieces, rest: Vec::new(), at: 0 }, &target, Trust::Ours)
+        });
         let mut failed = None;
         while let Some(piece) = arrives.recv().await {
             match piece {
@@ -261,7 +266,7 @@ pub(super) async fn unpack_all(hand: &Hand, packs: Vec<(PackId, PathBuf)>) -> Ou
 }
 
 struct Stream {
-    stream: std::sync::mpsc::Receiver<Vec<u8>>,
+    pieces: std::sync::mpsc::Receiver<Vec<u8>>,
     rest: Vec<u8>,
     at: usize,
 }
@@ -269,7 +274,7 @@ struct Stream {
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.at == self.rest.len() {
-            match self.stream.recv() {
+            match self.pieces.recv() {
                 Ok(bytes) => (self.rest, self.at) = (bytes, 0),
                 Err(_) => return Ok(0),
             }
@@ -281,13 +286,22 @@ impl Read for Stream {
     }
 }
 
-/// Unpacks a gzip'ed tar file.
+/// Unpacks a gzip'ed tar file that comes from anywhere.
 pub(super) fn unpack_gzip(archive: &Path, to: &Path) -> io::Result<u64> {
-    unpack(flate2::read::MultiGzDecoder::new(File::open(archive)?), to)
+    unpack(flate2::read::MultiGzDecoder::new(File::open(archive)?), to, Trust::Nobody)
 }
 
-/// Unpacks a tar stream below a folder; nothing in it may leave the folder.
-fn unpack(stream: impl Read, to: &Path) -> io::Result<u64> {
+/// Where an archive comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    /// From a unit of the same run: its links may lead anywhere in this unit, as a virtual environment's do. Nothing
+    /// is written through them all the same.
+    Ours,
+    Nobody,
+}
+
+/// Unpacks a tar stream below a folder; nothing is written outside of it.
+fn unpack(stream: impl Read, to: &Path, trust: Trust) -> io::Result<u64> {
     fs::create_dir_all(to)?;
     let mut archive = tar::Archive::new(stream);
     archive.set_overwrite(true);
@@ -300,7 +314,8 @@ fn unpack(stream: impl Read, to: &Path) -> io::Result<u64> {
             return Err(io::Error::other("there is more in it than may be unpacked"));
         }
         let name = entry.path()?.into_owned();
-        if let Some(link) = entry.link_name()?
+        if trust == Trust::Nobody
+            && let Some(link) = entry.link_name()?
             && leaves(to, &name, &link)
         {
             return Err(io::Error::other(format!("{} links to {}, outside of it", name.display(), link.display())));

@@ -39,12 +39,11 @@ impl Watch {
                 Some(probe) => self.wait(probe).await,
             }
         };
-        let result = match self.timeout {
-            Some(limit) => timeout(limit, ready).await,
-            None => {
-                ready.await;
-                Ok(())
-            }
+        let result = if let Some(limit) = self.timeout {
+            timeout(limit, ready).await
+        } else {
+            ready.await;
+            Ok(())
         };
         let input = match result {
             Ok(()) => Input::Ready,
@@ -78,16 +77,13 @@ impl Watch {
     async fn look(&self, action: &ProbeAction) -> bool {
         match action {
             ProbeAction::Exec { command } => self.exec(command).await,
-            ProbeAction::TcpSocket { host, port } => {
+            // Of an encrypted server it is enough that it answers: certificates are not looked at here.
+            ProbeAction::TcpSocket { host, port } | ProbeAction::HttpGet { host, port, tls: true, .. } => {
                 TcpStream::connect((host.as_deref().unwrap_or(&self.address), *port)).await.is_ok()
             }
             ProbeAction::HttpGet { host, port, path, headers, tls: false } => {
                 let host = host.as_deref().unwrap_or(&self.address);
                 http_get(host, *port, path, headers).await.is_some_and(|status| (200..400).contains(&status))
-            }
-            // An encrypted server that answers at all is up: certificates are not looked at here.
-            ProbeAction::HttpGet { host, port, tls: true, .. } => {
-                TcpStream::connect((host.as_deref().unwrap_or(&self.address), *port)).await.is_ok()
             }
             ProbeAction::Grpc { port, .. } => TcpStream::connect((self.address.as_str(), *port)).await.is_ok(),
         }
@@ -119,10 +115,10 @@ async fn http_get(host: &str, port: u16, path: &str, headers: &[(String, String)
     let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
     let mut request = format!("GET {path} HTTP/1.1\r\nConnection: close\r\nUser-Agent: testudo-probe\r\n");
     if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
-        request.push_str(&format!("Host: {host}:{port}\r\n"));
+        request = format!("{request}Host: {host}:{port}\r\n");
     }
     for (name, value) in headers {
-        request.push_str(&format!("{name}: {value}\r\n"));
+        request = format!("{request}{name}: {value}\r\n");
     }
     request.push_str("\r\n");
     stream.write_all(request.as_bytes()).await.ok()?;

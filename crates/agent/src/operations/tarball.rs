@@ -11,7 +11,7 @@ use crate::sys;
 const ATTEMPTS: u32 = 5;
 
 /// What to download, and where it goes.
-pub struct Fetch(Vec<(String, PathBuf)>);
+pub(crate) struct Fetch(Vec<(String, PathBuf)>);
 
 impl Fetch {
     pub(super) fn new(evaluate: &Evaluate<'_>, entries: &[Tarball]) -> Result<Self, Outcome> {

@@ -29,7 +29,7 @@ pub struct RootError {
 }
 
 /// Directories that each unit has to itself.
-pub const OWN: &[&str] = &["data", "tmp", "testkube"];
+pub(super) const OWN: &[&str] = &["data", "tmp", "testkube"];
 
 impl Room {
     /// Puts the root together and moves into it. Runs in the unit's own mount namespace.
@@ -47,7 +47,7 @@ impl Room {
             if OWN.iter().any(|own| name == *own) || name == "proc" {
                 continue;
             }
-            self.take_over(&entry.path(), &self.root.join(&name))?;
+            take_over(&entry.path(), &self.root.join(&name))?;
         }
         for own in OWN {
             let (inside, outside) = (self.root.join(own), self.shared.join(own));
@@ -62,29 +62,6 @@ impl Room {
         self.mount_proc()?;
         self.hide()?;
         self.pivot()
-    }
-
-    /// Makes a top-level entry of the machine visible at the same place.
-    fn take_over(&self, from: &Path, to: &Path) -> Result<(), RootError> {
-        let meta = at("looking at", from, fs::symlink_metadata(from))?;
-        let kind = meta.file_type();
-        if kind.is_symlink() {
-            let target = at("reading", from, fs::read_link(from))?;
-            return at("linking", to, symlink(target, to));
-        }
-        if kind.is_socket() || kind.is_fifo() {
-            return Ok(());
-        }
-        if kind.is_dir() {
-            at("making", to, fs::create_dir(to))?;
-        } else {
-            at("making", to, fs::File::create(to))?;
-        }
-        match rustix::mount::mount_bind_recursive(from, to) {
-            // A folder that nobody may look into is as good as empty.
-            Err(rustix::io::Errno::ACCESS) => Ok(()),
-            result => at("binding", from, result),
-        }
     }
 
     /// The unit's own processes; where the kernel does not allow that, the machine's.
@@ -112,6 +89,29 @@ impl Room {
         at("turning to", &self.root, rustix::process::pivot_root(".", "."))?;
         at("leaving", Path::new("/"), rustix::mount::unmount(".", UnmountFlags::DETACH))?;
         at("entering", Path::new("/"), std::env::set_current_dir("/"))
+    }
+}
+
+/// Makes a top-level entry of the machine visible at the same place.
+fn take_over(from: &Path, to: &Path) -> Result<(), RootError> {
+    let meta = at("looking at", from, fs::symlink_metadata(from))?;
+    let kind = meta.file_type();
+    if kind.is_symlink() {
+        let target = at("reading", from, fs::read_link(from))?;
+        return at("linking", to, symlink(target, to));
+    }
+    if kind.is_socket() || kind.is_fifo() {
+        return Ok(());
+    }
+    if kind.is_dir() {
+        at("making", to, fs::create_dir(to))?;
+    } else {
+        at("making", to, fs::File::create(to))?;
+    }
+    match rustix::mount::mount_bind_recursive(from, to) {
+        // A folder that nobody may look into is as good as empty.
+        Err(rustix::io::Errno::ACCESS) => Ok(()),
+        result => at("binding", from, result),
     }
 }
 

@@ -54,12 +54,11 @@ impl Agent {
     fn dues(&self) -> Vec<(Instant, Due)> {
         let mut dues = Vec::new();
         if let Some(activity) = &self.activity {
-            match &activity.killing {
-                Some(killing) => dues.push((killing.at, Due::Kill)),
-                None => {
-                    let leaf = activity.limit.and_then(|limit| self.clock.moment(limit));
-                    dues.extend(leaf.map(|moment| (moment, Due::Leaf)));
-                }
+            if let Some(killing) = &activity.killing {
+                dues.push((killing.at, Due::Kill));
+            } else {
+                let leaf = activity.limit.and_then(|limit| self.clock.moment(limit));
+                dues.extend(leaf.map(|moment| (moment, Due::Leaf)));
             }
         }
         if let Some(run) = &self.run {
@@ -212,7 +211,7 @@ impl Agent {
 
 impl Input {
     /// Ends an activity from beside it: a service that is not ready in time.
-    pub fn failed(activity: u64, message: String) -> Self {
+    pub(crate) fn failed(activity: u64, message: String) -> Self {
         Input::Ended(activity, Outcome::Error { message })
     }
 }

@@ -71,7 +71,7 @@ fn tail(path: &Path, step: Option<usize>) -> io::Result<Vec<String>> {
         buffer.extend_from_slice(line);
         last.push_back(buffer);
     };
-    while let Some((step, nanos, bytes)) = reader.next()? {
+    while let Some((step, nanos, bytes)) = reader.read()? {
         lines.take(step, nanos, bytes, &mut keep);
     }
     lines.finish(&mut keep);

@@ -11,7 +11,7 @@ mod paths;
 mod text;
 
 use super::ExprError;
-use super::limits::{MAX_ITEMS, MAX_TEXT};
+use super::limits::{MAX_CONTENT, MAX_CONTENT_TEXT, MAX_ITEMS, MAX_TEXT};
 use super::node::{Arg, Node, Type};
 use super::resolve::Work;
 use super::value::Value;
@@ -189,8 +189,7 @@ impl Function {
             Self::Entries => collections::entries(args, work)?,
             Self::Range => collections::range(args, work)?,
             Self::Filter => inner::filter(args, work)?,
-            Self::Map => return inner::map(self, args, work).map(Some),
-            Self::Wildcard => return inner::map(self, args, work).map(Some),
+            Self::Map | Self::Wildcard => return inner::map(self, args, work).map(Some),
             Self::Eval => return inner::eval(args, work).map(Some),
             Self::Json => data::json(args)?,
             Self::Yaml => data::yaml(args)?,
@@ -291,6 +290,30 @@ fn within_items(count: usize) -> Result<usize, ExprError> {
         return Err(ExprError::new(format!("list is too long (more than {MAX_ITEMS} items)")));
     }
     Ok(count)
+}
+
+/// Refuses a list whose items share so much that written out it would be endless.
+fn within_content(items: &[Value], work: &Work) -> Result<(), ExprError> {
+    fn count(values: &[Value], left: &mut (usize, usize)) -> Option<()> {
+        for value in values {
+            count_one(value, left)?;
+        }
+        Some(())
+    }
+    fn count_one(value: &Value, left: &mut (usize, usize)) -> Option<()> {
+        left.0 = left.0.checked_sub(1)?;
+        match value {
+            Value::Str(text) => left.1 = left.1.checked_sub(text.len())?,
+            Value::List(items) => count(items, left)?,
+            Value::Map(entries) => entries.values().try_for_each(|value| count_one(value, left))?,
+            _ => {}
+        }
+        Some(())
+    }
+    let mut left = (MAX_CONTENT, MAX_CONTENT_TEXT);
+    let counted = count(items, &mut left);
+    work.spend(MAX_CONTENT - left.0)?;
+    counted.ok_or_else(|| ExprError::new("list is too large, counting all that is in it"))
 }
 
 fn within_text(text: String) -> Result<Value, ExprError> {

@@ -292,11 +292,10 @@ fn hex4(digits: &[u8]) -> Option<u32> {
 /// Compact JSON; none and whatever is not finite are `null`.
 pub(crate) fn write(out: &mut String, value: &Value) {
     match value {
-        Value::None | Value::Nil => out.push_str("null"),
         Value::Bool(truth) => out.push_str(if *truth { "true" } else { "false" }),
         Value::Int(n) => number::write_int(out, *n),
         Value::Float(x) if x.is_finite() => number::write_float(out, *x),
-        Value::Float(_) => out.push_str("null"),
+        Value::None | Value::Nil | Value::Float(_) => out.push_str("null"),
         Value::Str(text) => write_text(out, text),
         Value::List(items) => {
             out.push('[');

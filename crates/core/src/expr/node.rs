@@ -14,7 +14,7 @@ pub(crate) enum Node {
     Tree(Arc<Tree>),
 }
 
-/// An inner node that knows its height and size, so that limits cost nothing to keep.
+/// An inner node that knows its height and (roughly) the size of its text, so that limits cost nothing to keep.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Tree {
     pub(crate) kind: Kind,
@@ -109,11 +109,13 @@ impl Node {
     pub(crate) const NONE: Self = Self::Static(Value::None);
 
     pub(crate) fn property(base: Node, key: Arc<str>) -> Result<Self, ExprError> {
-        Self::tree([&base], Kind::Property(base.clone(), key))
+        let measure = Measure::of([&base]);
+        measure.build(Kind::Property(base, key))
     }
 
     pub(crate) fn not(operand: Node) -> Result<Self, ExprError> {
-        Self::tree([&operand], Kind::Not(operand.clone()))
+        let measure = Measure::of([&operand]);
+        measure.build(Kind::Not(operand))
     }
 
     pub(crate) fn binary(op: Op, left: Node, right: Node) -> Result<Self, ExprError> {
@@ -133,10 +135,6 @@ impl Node {
 
     pub(crate) fn standard(function: Function, args: impl IntoIterator<Item = Node>) -> Result<Self, ExprError> {
         Self::call(Callee::Standard(function), args.into_iter().map(Arg::from).collect())
-    }
-
-    fn tree<const N: usize>(children: [&Node; N], kind: Kind) -> Result<Self, ExprError> {
-        Measure::of(children).build(kind)
     }
 
     pub(crate) fn is_static(&self) -> bool {
@@ -174,11 +172,13 @@ impl Measure {
         let mut measure = Self { height: 1, nodes: 1 };
         for child in children {
             let (height, nodes) = match child {
+                Node::Static(Value::Str(text)) => (1, 1 + (text.len() >> 6) as u32),
+                Node::Static(Value::List(items)) => (1, 1 + items.len() as u32),
                 Node::Static(_) | Node::Name(_) => (1, 1),
                 Node::Tree(tree) => (tree.height, tree.nodes),
             };
             measure.height = measure.height.max(height + 1);
-            measure.nodes += nodes;
+            measure.nodes = measure.nodes.saturating_add(nodes);
         }
         measure
     }

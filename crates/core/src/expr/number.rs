@@ -5,7 +5,7 @@ use std::fmt::Write;
 /// Plain decimals from 1e-6 up to 1e21, exponents outside: the rule of JSON output, for every float.
 pub(crate) fn write_float(out: &mut String, x: f64) {
     let size = x.abs();
-    if size < 1e15 && x.trunc() == x {
+    if size < 1e15 && x.fract() == 0.0 {
         // Also makes a plain zero of the negative one.
         write_int(out, x as i64);
     } else if x.is_nan() {

@@ -56,14 +56,6 @@ impl Outline {
         self.calls.push(Call { name: name.to_owned(), at, args });
     }
 
-    /// A chain that goes on mixing is one spot.
-    pub(crate) fn mixed(&mut self, at: Range<usize>) {
-        match self.mixed.last_mut() {
-            Some(last) if last.start == at.start => *last = at,
-            _ => self.mixed.push(at),
-        }
-    }
-
     /// Expressions written as text inside others mention names too; their places are that of the text.
     pub(crate) fn inner_text(&mut self, function: &str, position: usize, text: &str, at: Range<usize>) {
         let (Some(wanted), own) = (match function {

@@ -22,7 +22,8 @@ pub(crate) fn part(
     until: Until,
     outline: Option<&mut Outline>,
 ) -> Result<(Option<Node>, usize), ExprError> {
-    let mut parser = Parser { scan: Scanner::new(text, pos, until), token: Token::End, start: pos, depth: 0, outline };
+    let mut parser =
+        Parser { scan: Scanner::new(text, pos, until), token: Token::End, start: pos, end: pos, depth: 0, outline };
     let parsed = parser.input();
     match parsed {
         Ok(node) => Ok((node, parser.scan.pos)),
@@ -36,6 +37,8 @@ struct Parser<'s, 'o> {
     token: Token<'s>,
     /// Where `token` starts.
     start: usize,
+    /// Where the token before it ended.
+    end: usize,
     depth: usize,
     outline: Option<&'o mut Outline>,
 }
@@ -54,6 +57,7 @@ impl<'s> Parser<'s, '_> {
     }
 
     fn advance(&mut self) -> Result<Token<'s>, ExprError> {
+        self.end = self.scan.pos;
         self.scan.skip_blanks();
         self.start = self.scan.pos;
         let next = self.scan.token()?;
@@ -121,19 +125,19 @@ impl<'s> Parser<'s, '_> {
     fn chain(&mut self, loosest: u8) -> Result<Node, ExprError> {
         let start = self.start;
         let mut left = self.operand()?;
-        let mut logic = None;
+        let (mut logic, mut mixed) = (None, false);
         while let Token::Op(op) = self.token
             && op.precedence() >= loosest
         {
             self.advance()?;
             let right = if op == Op::Power { self.operand()? } else { self.chain(op.precedence() + 1)? };
-            if let Op::And | Op::Or = op
-                && *logic.get_or_insert(op) != op
-                && let Some(outline) = &mut self.outline
-            {
-                outline.mixed(start..self.start);
+            if let Op::And | Op::Or = op {
+                mixed |= *logic.get_or_insert(op) != op;
             }
             left = Node::binary(op, left, right)?;
+        }
+        if mixed && let Some(outline) = &mut self.outline {
+            outline.mixed.push(start..self.end);
         }
         Ok(left)
     }

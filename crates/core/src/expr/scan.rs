@@ -143,9 +143,10 @@ impl<'s> Scanner<'s> {
             self.pos = segment.1;
         }
         let path = &self.text[start..self.pos];
-        let path = match blanks {
-            true => Cow::Owned(path.chars().filter(|c| !c.is_ascii_whitespace()).collect()),
-            false => Cow::Borrowed(path),
+        let path = if blanks {
+            Cow::Owned(path.chars().filter(|c| !c.is_ascii_whitespace()).collect())
+        } else {
+            Cow::Borrowed(path)
         };
         Token::Name { path, wild }
     }

@@ -173,6 +173,9 @@ impl Scope for Renamed {
     }
 }
 
+pub type GetFn = fn(&str) -> Result<Option<Expr>, ExprError>;
+pub type CallFn = fn(&str, &[Value]) -> Result<Option<Expr>, ExprError>;
+
 /// A scope made of two functions, for whoever need not be a type of its own.
 pub struct Answers<G, C> {
     get: G,
@@ -180,7 +183,7 @@ pub struct Answers<G, C> {
 }
 
 /// Answers names with a function.
-pub fn names<G>(get: G) -> Answers<G, fn(&str, &[Value]) -> Result<Option<Expr>, ExprError>>
+pub fn names<G>(get: G) -> Answers<G, CallFn>
 where
     G: Fn(&str) -> Result<Option<Expr>, ExprError>,
 {
@@ -188,7 +191,7 @@ where
 }
 
 /// Answers calls with a function.
-pub fn calls<C>(call: C) -> Answers<fn(&str) -> Result<Option<Expr>, ExprError>, C>
+pub fn calls<C>(call: C) -> Answers<GetFn, C>
 where
     C: Fn(&str, &[Value]) -> Result<Option<Expr>, ExprError>,
 {

@@ -182,9 +182,8 @@ impl PartialEq for Value {
             (Self::Bool(a), Self::Bool(b)) => a == b,
             (Self::Int(a), Self::Int(b)) => a == b,
             (Self::Float(a), Self::Float(b)) => a == b,
-            (Self::Int(a), Self::Float(b)) | (Self::Float(b), Self::Int(a)) => {
-                number::to_int(*b).is_some_and(|b_int| b_int == *a && b.fract() == 0.0)
-            }
+            // As floats: the shortest text of a large float is the integer next to it.
+            (Self::Int(a), Self::Float(b)) | (Self::Float(b), Self::Int(a)) => *a as f64 == *b,
             (Self::Str(a), Self::Str(b)) => a == b,
             (Self::List(a), Self::List(b)) => a == b,
             (Self::Map(a), Self::Map(b)) => a == b,

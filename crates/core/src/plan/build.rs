@@ -1,21 +1,21 @@
 //! From a resolved workflow to a plan.
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
 
 use super::{
-    Artifacts, Deadline, Execute, ExecuteEntry, FetchEntry, File, Git, Identity, Limits, Note, Operation, PLAN_VERSION,
-    Parallel, Plan, Platform, Probe, ProbeAction, Reference, ReferenceKind, Retry, Role, ServicePlan, StatusRule,
-    Surroundings, Tarball, UnitPlan, Unpack,
-    container::{Around, credential, reference},
+    Deadline, Execute, ExecuteEntry, FetchEntry, File, Git, Identity, Limits, Note, Operation, PLAN_VERSION, Parallel,
+    Plan, Platform, Probe, ProbeAction, Reference, Retry, Role, ServicePlan, StatusRule, Surroundings, Tarball,
+    UnitPlan, Unpack,
+    container::{Around, reference},
     flatten::{Raw, flatten, number, slug},
     notes,
+    parts::{REPOSITORY, artifacts_of, git_of, selects, texts},
+    secrets::{SecretCalls, secret_calls},
 };
 use crate::{
     duration,
-    expr::{self, Expr, ExprError, Scope, Value},
     source::{Diagnostic, Node},
 };
 
@@ -25,29 +25,22 @@ pub struct Context {
     pub workflow: String,
     pub execution: Identity,
     pub platform: Platform,
-    /// Workflows that `execute` finds, with their labels.
-    pub catalog: Vec<CatalogEntry>,
     /// How long a pause that nobody lifts may last, in milliseconds.
     pub pause: Option<u64>,
-    /// A working tree stands in for repositories (`--content`).
-    pub content: bool,
 }
 
 /// A workflow that `execute` can find.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CatalogEntry {
     pub name: String,
     pub labels: BTreeMap<String, String>,
 }
 
-/// Where the repository is when nothing says so.
-const REPOSITORY: &str = "/data/repo";
-
 /// Plans an execution, or says everything that is in the way.
 pub fn build(spec: &Node, context: &Context) -> Result<Plan, Vec<Diagnostic>> {
-    let mut builder = Builder::new(&context.platform, &context.catalog, context.content);
+    let mut builder = Builder::new(&context.platform);
     let main = builder.unit(spec, Role::Main, &[], &[]);
-    if !main.steps.iter().any(|step| step.operation.is_some()) {
+    if builder.problems.is_empty() && !main.steps.iter().any(|step| step.operation.is_some()) {
         builder.problems.push(
             Diagnostic::error("nothing-to-run", "test workflow has nothing to run")
                 .at(spec.span)
@@ -88,7 +81,7 @@ pub fn worker_unit(
     packs: &[Unpack],
     fetches: &[FetchEntry],
 ) -> Result<UnitPlan, Vec<Diagnostic>> {
-    let mut builder = Builder::new(platform, &[], false);
+    let mut builder = Builder::new(platform);
     let mut spec = instance.clone();
     let short: Vec<_> =
         SHORT_FORM.iter().filter_map(|field| spec.take(field).map(|node| ((*field).to_owned(), node))).collect();
@@ -102,13 +95,12 @@ pub fn worker_unit(
 }
 
 /// Fields of a `parallel` block that make the first step of each worker.
-pub(super) const SHORT_FORM: &[&str] = &[
-    "delay", "shell", "run", "execute", "artifacts", "negative", "optional", "paused", "retry", "timeout",
-];
+pub(super) const SHORT_FORM: &[&str] =
+    &["delay", "shell", "run", "execute", "artifacts", "negative", "optional", "paused", "retry", "timeout"];
 
 /// Plans one instance of a service from its text.
 pub fn service_unit(instance: &Node, platform: &Platform, packs: &[Unpack]) -> Result<UnitPlan, Vec<Diagnostic>> {
-    let mut builder = Builder::new(platform, &[], false);
+    let mut builder = Builder::new(platform);
     let service = ServicePlan {
         probe: instance.get("readinessProbe").and_then(|node| builder.probe(node)),
         timeout: builder.duration(instance, "timeout"),
@@ -132,8 +124,17 @@ pub fn service_unit(instance: &Node, platform: &Platform, packs: &[Unpack]) -> R
 }
 
 const RUN_FIELDS: &[&str] = &[
-    "image", "imagePullPolicy", "workingDir", "env", "envFrom", "command", "args", "shell", "resources",
-    "securityContext", "volumeMounts",
+    "image",
+    "imagePullPolicy",
+    "workingDir",
+    "env",
+    "envFrom",
+    "command",
+    "args",
+    "shell",
+    "resources",
+    "securityContext",
+    "volumeMounts",
 ];
 
 fn deadline(spec: &Node) -> Option<Deadline> {
@@ -148,8 +149,6 @@ fn deadline(spec: &Node) -> Option<Deadline> {
 
 struct Builder<'a> {
     platform: &'a Platform,
-    catalog: &'a [CatalogEntry],
-    content: bool,
     problems: Vec<Diagnostic>,
     ids: BTreeSet<String>,
     references: BTreeSet<Reference>,
@@ -157,11 +156,9 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(platform: &'a Platform, catalog: &'a [CatalogEntry], content: bool) -> Self {
+    fn new(platform: &'a Platform) -> Self {
         Builder {
             platform,
-            catalog,
-            content,
             problems: Vec::new(),
             ids: BTreeSet::new(),
             references: BTreeSet::new(),
@@ -173,20 +170,20 @@ impl<'a> Builder<'a> {
         self.reserve_ids(spec);
         let mut secrets = SecretCalls::default();
         secret_calls(spec, &mut secrets);
-        self.references.append(secrets.0.get_mut());
+        self.references.append(&mut secrets.into_references());
         let around = Around::default().enter(spec.get("container"), None);
-        let around = self.with_content(&around, spec);
+        let around = with_content(&around, spec);
         let mut root = Raw { category: "Workflow".to_owned(), kind: "root", ..Raw::default() };
         root.conditions.push("true".to_owned());
         if !packs.is_empty() {
             let operation = Operation::Unpack { packs: packs.to_vec() };
             root.children.push(leaf("Unpack files", "unpack", operation, &around));
         }
-        self.content_operations(spec, &around, None, None, &mut root.children);
-        if matches!(role, Role::Main) && self.content && !self.placed_content {
+        self.content_operations(spec, &around, None, &mut root.children);
+        if matches!(role, Role::Main) && self.platform.content && !self.placed_content {
             root.children.insert(0, placed_content(&around));
         }
-        let (start, stop) = self.services(spec, &around, None);
+        let (start, stop) = self.services(spec, &around);
         root.children.extend(start);
         for list in ["setup", "steps", "after"] {
             for step in spec.get_items(list) {
@@ -248,7 +245,7 @@ impl<'a> Builder<'a> {
     /// One step: a group with its operations in their fixed order.
     fn step(&mut self, step: &Node, outer: &Around) -> Raw {
         let around = outer.enter(step.get("container"), step.get_str("workingDir"));
-        let around = self.with_content(&around, step);
+        let around = with_content(&around, step);
         let condition = step.get_str("condition").filter(|text| !text.trim().is_empty());
         let mut group = Raw {
             id: self.id(step),
@@ -269,8 +266,8 @@ impl<'a> Builder<'a> {
             let millis = self.duration(step, "delay").unwrap_or(0);
             operations.push(leaf(&format!("Delay: {delay}"), "delay", Operation::Delay { millis }, &around));
         }
-        self.content_operations(step, &around, None, retry.as_ref(), &mut operations);
-        let (start, stop) = self.services(step, &around, condition);
+        self.content_operations(step, &around, retry.as_ref(), &mut operations);
+        let (start, stop) = self.services(step, &around);
         operations.extend(start);
         operations.extend(self.nested(step, "setup", &around));
         if let Some(run) = step.get("run") {
@@ -408,43 +405,12 @@ impl<'a> Builder<'a> {
         self.references.extend(surroundings.files.iter().filter_map(|file| file.content_from.clone()));
     }
 
-    fn with_content(&mut self, around: &Around, level: &Node) -> Around {
-        let mut around = around.clone();
-        let Some(content) = level.get("content") else { return around };
-        for file in content.get_items("files") {
-            let content_from = file.get("contentFrom").and_then(|source| reference(source, false));
-            around.files.push(File {
-                path: file.get_str("path").unwrap_or_default().to_owned(),
-                content: file.get_str("content").map(str::to_owned).filter(|_| content_from.is_none()),
-                content_from,
-                mode: file.get_int("mode").and_then(|mode| u32::try_from(mode).ok()),
-            });
-        }
-        if let Some(git) = content.get("git") {
-            let path = git.get_str("mountPath").filter(|path| !path.is_empty()).unwrap_or(REPOSITORY);
-            around.volumes.push(path.to_owned());
-        }
-        for tarball in content.get_items("tarball") {
-            if tarball.get_bool("mount") != Some(false) {
-                around.volumes.extend(tarball.get_str("path").map(str::to_owned));
-            }
-        }
-        around
-    }
-
-    fn content_operations(
-        &mut self,
-        level: &Node,
-        around: &Around,
-        _condition: Option<&str>,
-        retry: Option<&Retry>,
-        operations: &mut Vec<Raw>,
-    ) {
+    fn content_operations(&mut self, level: &Node, around: &Around, retry: Option<&Retry>, operations: &mut Vec<Raw>) {
         let Some(content) = level.get("content") else { return };
         if let Some(git) = content.get("git") {
             let mut git = git_of(git);
-            git.replaced = self.content;
-            self.placed_content |= self.content;
+            git.replaced = self.platform.content;
+            self.placed_content |= self.platform.content;
             for one in [&git.username, &git.token, &git.ssh_key].into_iter().flatten() {
                 if let super::Credential::From(reference) = one {
                     self.references.insert(reference.clone());
@@ -469,7 +435,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn services(&mut self, level: &Node, around: &Around, _condition: Option<&str>) -> (Option<Raw>, Option<Raw>) {
+    fn services(&mut self, level: &Node, around: &Around) -> (Option<Raw>, Option<Raw>) {
         let blocks = level.get_entries("services");
         if blocks.is_empty() {
             return (None, None);
@@ -490,8 +456,7 @@ impl<'a> Builder<'a> {
             services.push((name.to_string(), block));
         }
         let start = leaf("Start services", "services", Operation::StartServices { services }, around);
-        let mut stop =
-            leaf("Stop services", "stop", Operation::StopServices { start: String::new(), logs }, around);
+        let mut stop = leaf("Stop services", "stop", Operation::StopServices { start: String::new(), logs }, around);
         stop.conditions.push("always".to_owned());
         (Some(start), Some(stop))
     }
@@ -537,7 +502,12 @@ impl<'a> Builder<'a> {
     }
 
     fn select(&self, selector: &Node) -> Vec<String> {
-        self.catalog.iter().filter(|entry| selects(selector, &entry.labels)).map(|entry| entry.name.clone()).collect()
+        self.platform
+            .catalog
+            .iter()
+            .filter(|entry| selects(selector, &entry.labels))
+            .map(|entry| entry.name.clone())
+            .collect()
     }
 
     fn probe(&mut self, node: &Node) -> Option<Probe> {
@@ -605,6 +575,31 @@ impl<'a> Builder<'a> {
     }
 }
 
+/// A level's surroundings with the files and volumes of its content.
+fn with_content(around: &Around, level: &Node) -> Around {
+    let mut around = around.clone();
+    let Some(content) = level.get("content") else { return around };
+    for file in content.get_items("files") {
+        let content_from = file.get("contentFrom").and_then(|source| reference(source, false));
+        around.files.push(File {
+            path: file.get_str("path").unwrap_or_default().to_owned(),
+            content: file.get_str("content").map(str::to_owned).filter(|_| content_from.is_none()),
+            content_from,
+            mode: file.get_int("mode").and_then(|mode| u32::try_from(mode).ok()),
+        });
+    }
+    if let Some(git) = content.get("git") {
+        let path = git.get_str("mountPath").filter(|path| !path.is_empty()).unwrap_or(REPOSITORY);
+        around.volumes.push(path.to_owned());
+    }
+    for tarball in content.get_items("tarball") {
+        if tarball.get_bool("mount") != Some(false) {
+            around.volumes.extend(tarball.get_str("path").map(str::to_owned));
+        }
+    }
+    around
+}
+
 fn leaf(category: &str, kind: &'static str, operation: Operation, around: &Around) -> Raw {
     let surroundings: Option<Surroundings> = Some(around.surroundings());
     Raw { category: category.to_owned(), kind, operation: Some(operation), surroundings, ..Raw::default() }
@@ -613,99 +608,6 @@ fn leaf(category: &str, kind: &'static str, operation: Operation, around: &Aroun
 fn placed_content(around: &Around) -> Raw {
     let git = Git { mount_path: REPOSITORY.to_owned(), replaced: true, ..Git::default() };
     leaf("Copy the working tree", "content", Operation::Git(Box::new(git)), around)
-}
-
-fn git_of(git: &Node) -> Git {
-    let text = |field: &str| git.get_str(field).filter(|text| !text.is_empty()).map(str::to_owned);
-    let retry = git.get("retry");
-    Git {
-        uri: text("uri").unwrap_or_default(),
-        revision: text("revision"),
-        mount_path: text("mountPath").unwrap_or_else(|| REPOSITORY.to_owned()),
-        paths: texts(git, "paths"),
-        cone: git.get_bool("cone") == Some(true),
-        username: credential(git, "username"),
-        token: credential(git, "token"),
-        ssh_key: credential(git, "sshKey"),
-        auth_type: text("authType"),
-        verbosity: text("verbosity"),
-        attempts: retry.and_then(|retry| retry.get_int("count")).and_then(|n| u32::try_from(n).ok()),
-        retry_delay: retry.and_then(|retry| retry.get_str("delay")).map(str::to_owned),
-        replaced: false,
-    }
-}
-
-fn artifacts_of(node: &Node) -> Artifacts {
-    Artifacts {
-        paths: texts(node, "paths"),
-        working_dir: node.get_str("workingDir").filter(|dir| !dir.is_empty()).map(str::to_owned),
-        compress: node.get("compress").and_then(|compress| compress.get_str("name")).map(str::to_owned),
-    }
-}
-
-/// A list of texts.
-pub(super) fn texts(node: &Node, field: &str) -> Vec<String> {
-    node.get_items(field).iter().filter_map(Node::scalar_text).map(|text| text.to_string()).collect()
-}
-
-/// `secret("name", "key")` calls in the texts of a unit; blocks with units of their own collect theirs.
-fn secret_calls(node: &Node, found: &mut SecretCalls) {
-    if let Some(text) = node.as_str()
-        && text.contains("secret(")
-        && let Ok(template) = expr::compile_template(text)
-    {
-        // Only the questions matter; whatever is wrong with the text shows elsewhere.
-        let _ = template.resolve(&[found]);
-    }
-    node.items().iter().for_each(|item| secret_calls(item, found));
-    for (key, value) in node.entries() {
-        if !matches!(&**key, "parallel" | "services") {
-            secret_calls(value, found);
-        }
-    }
-}
-
-/// Writes down which secrets an expression asks for.
-#[derive(Default)]
-struct SecretCalls(RefCell<BTreeSet<Reference>>);
-
-impl Scope for SecretCalls {
-    fn get(&self, _: &str) -> Result<Option<Expr>, ExprError> {
-        Ok(None)
-    }
-
-    fn call(&self, name: &str, args: &[Value]) -> Result<Option<Expr>, ExprError> {
-        if let ("secret", [name, key, ..]) = (name, args) {
-            self.0.borrow_mut().insert(Reference {
-                kind: ReferenceKind::Secret,
-                name: name.string_form().into_owned(),
-                key: Some(key.string_form().into_owned()),
-                optional: true,
-            });
-        }
-        Ok(None)
-    }
-}
-
-/// Whether labels satisfy a label selector.
-fn selects(selector: &Node, labels: &BTreeMap<String, String>) -> bool {
-    let equal = selector
-        .get_entries("matchLabels")
-        .iter()
-        .all(|(key, value)| value.scalar_text().is_some_and(|value| labels.get(&**key).is_some_and(|l| **l == *value)));
-    let expressions = selector.get_items("matchExpressions").iter().all(|expression| {
-        let key = expression.get_str("key").unwrap_or_default();
-        let values = texts(expression, "values");
-        let has = labels.get(key);
-        match expression.get_str("operator") {
-            Some("In") => has.is_some_and(|value| values.contains(value)),
-            Some("NotIn") => has.is_none_or(|value| !values.contains(value)),
-            Some("Exists") => has.is_some(),
-            Some("DoesNotExist") => has.is_none(),
-            _ => false,
-        }
-    });
-    equal && expressions
 }
 
 /// A note about a field that is valid and not carried out.

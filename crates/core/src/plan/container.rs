@@ -23,9 +23,6 @@ impl Around {
         let mut inner = self.clone();
         let own = container.and_then(|node| node.get_str("workingDir")).filter(|text| !text.is_empty());
         if let Some(dir) = own.or(working_dir.filter(|text| !text.is_empty())) {
-            if dir.starts_with('/') {
-                inner.working_dir.clear();
-            }
             inner.working_dir.push(dir.to_owned());
         }
         if let Some(container) = container {

@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Execute, FetchEntry, Labels, Parallel, Platform, UnitPlan, Unpack,
-    build::{service_unit, texts, worker_unit},
+    build::{service_unit, worker_unit},
+    parts::texts,
 };
 use crate::{
     expr::{Expr, ExprError, Finalizer, Scope, Value},
     frame::PackId,
+    resolve::SENSITIVE,
     run::Work,
     source::{Diagnostic, Node},
     split,
@@ -135,8 +137,9 @@ pub fn expand_services(
     let mut expanded: Vec<Expanded> = Vec::new();
     for (name, block) in services {
         let name = text(name, &scope).map_err(|message| ExpandFailure { at: name.clone(), message })?;
-        let in_service = |error: split::ExpandError| {
-            ExpandFailure { at: format!("services.{name}.{}", error.at), message: error.message }
+        let in_service = |error: split::ExpandError| ExpandFailure {
+            at: format!("services.{name}.{}", error.at),
+            message: error.message,
         };
         let expansion = split::expand(block, &[&scope], split::DEFAULT_LIMIT).map_err(in_service)?;
         for instance in &expansion.instances {
@@ -187,8 +190,11 @@ pub fn expand_execute(execute: &Execute, scope: &dyn Scope) -> Result<Vec<Expand
         for (nth, workflow) in own.iter().cloned().chain(rest).enumerate() {
             for (instance, node) in &instances {
                 // A name may differ from instance to instance; what a selector found does not.
-                let workflow =
-                    if nth < own.len() { node.get_str("name").unwrap_or(&workflow).to_owned() } else { workflow.clone() };
+                let workflow = if nth < own.len() {
+                    node.get_str("name").unwrap_or(&workflow).to_owned()
+                } else {
+                    workflow.clone()
+                };
                 let request = ChildRequest {
                     workflow: workflow.replace("--", "/").replace('/', "--"),
                     execution_name: node.get_str("executionName").map(str::to_owned),
@@ -320,7 +326,11 @@ fn join(problems: &[Diagnostic]) -> String {
     let texts: Vec<_> = problems
         .iter()
         .map(|problem| {
-            if problem.path.is_empty() { problem.message.clone() } else { format!("{}: {}", problem.path, problem.message) }
+            if problem.path.is_empty() {
+                problem.message.clone()
+            } else {
+                format!("{}: {}", problem.path, problem.message)
+            }
         })
         .collect();
     texts.join("; ")
@@ -336,7 +346,7 @@ fn text(template: &str, scope: &dyn Scope) -> Result<String, String> {
         .map_err(|error| error.message)
 }
 
-/// Leaves `env.*` for the instance, where it means the instance's own environment.
+/// Leaves `env.*` for the instance, where it means the instance's own environment, and secrets for whoever uses them.
 struct WithoutEnv<'a>(&'a dyn Scope);
 
 impl Scope for WithoutEnv<'_> {
@@ -345,6 +355,6 @@ impl Scope for WithoutEnv<'_> {
     }
 
     fn call(&self, name: &str, args: &[Value]) -> Result<Option<Expr>, ExprError> {
-        self.0.call(name, args)
+        if matches!(name, "secret" | "credential" | SENSITIVE) { Ok(None) } else { self.0.call(name, args) }
     }
 }

@@ -46,7 +46,7 @@ fn simplify(mut node: Raw) -> Vec<Raw> {
             return Vec::new();
         }
         node.operation = Some(Operation::Gate);
-        node.category = "Wait for continue".to_owned();
+        "Wait for continue".clone_into(&mut node.category);
         node.kind = "wait";
         return vec![node];
     }
@@ -154,7 +154,7 @@ fn place(node: Raw, parent: Option<usize>, above: &str, steps: &mut Vec<Step>, t
             None => format!("{above}-{kind}"),
         },
     };
-    let r#ref = unique(wish, taken);
+    let r#ref = unique(&wish, taken);
     let below = if parent.is_some() { r#ref.clone() } else { String::new() };
     if conditions.is_empty() {
         conditions.push("passed".to_owned());
@@ -183,8 +183,8 @@ fn place(node: Raw, parent: Option<usize>, above: &str, steps: &mut Vec<Step>, t
     steps[at].end = steps.len();
 }
 
-fn unique(wish: String, taken: &mut BTreeSet<String>) -> String {
-    let mut name = wish.clone();
+fn unique(wish: &str, taken: &mut BTreeSet<String>) -> String {
+    let mut name = wish.to_owned();
     let mut number = 2;
     while !taken.insert(name.clone()) {
         name = format!("{wish}-{number}");

@@ -18,7 +18,9 @@ impl ImageTable {
     /// The command that stands in for an image's entrypoint.
     pub fn command(&self, image: &str) -> Option<Vec<String>> {
         let given = [image, repository(image)].into_iter().find_map(|name| self.given.get(name));
-        given.cloned().or_else(|| well_known(image).map(|command| command.iter().map(|&word| word.to_owned()).collect()))
+        given
+            .cloned()
+            .or_else(|| well_known(image).map(|command| command.iter().map(|&word| word.to_owned()).collect()))
     }
 }
 

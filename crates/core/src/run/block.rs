@@ -41,6 +41,8 @@ pub struct Block {
     pub done: bool,
     /// Nothing may start any more: a first failure, a stop, or services that are no longer needed.
     pub stopping: bool,
+    /// Its step always runs, or hangs below one that does: a stop leaves it to the window of the unit that carries it.
+    pub always: bool,
     /// The step that waits for the services to be gone.
     pub stopper: Option<Stopper>,
     /// How many gates have been opened, by instance.
@@ -119,6 +121,11 @@ impl Block {
             .map(|(at, _)| at)
     }
 
+    /// Whether a stop of the execution leaves it alone: services go when their step says so.
+    pub fn outlives_stop(&self) -> bool {
+        self.always || self.kind == BlockKind::Services
+    }
+
     /// Instances that ended other than well.
     pub fn failures(&self) -> usize {
         self.instances
@@ -151,10 +158,9 @@ impl Block {
             BlockKind::Execute { .. } => instance.group.clone(),
         };
         if !instance.description.is_empty() {
-            text.push_str(&format!(" ({})", instance.description));
+            text = format!("{text} ({})", instance.description);
         }
-        text.push_str(&format!(": {what}"));
-        self.say(text);
+        self.say(format!("{text}: {what}"));
     }
 
     /// Hands a pack to the step's unit.

@@ -13,7 +13,9 @@ use crate::frame::Source;
 #[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Event {
     /// First of every log.
-    Created { at: Timestamp },
+    Created {
+        at: Timestamp,
+    },
     /// An agent answered for the first time. Any other life under this key is never begun.
     Met {
         unit: UnitKey,
@@ -24,9 +26,19 @@ pub enum Event {
         at: Timestamp,
     },
     /// What a unit said, in its own time.
-    Reported { unit: UnitKey, life: String, seq: u64, at: Timestamp, report: Report },
+    Reported {
+        unit: UnitKey,
+        life: String,
+        seq: u64,
+        at: Timestamp,
+        report: Report,
+    },
     /// A unit will not be heard of any more, or never came to be.
-    Lost { unit: UnitKey, at: Timestamp, reason: String },
+    Lost {
+        unit: UnitKey,
+        at: Timestamp,
+        reason: String,
+    },
     /// Bytes are safe on this side.
     Kept {
         unit: UnitKey,
@@ -39,19 +51,51 @@ pub enum Event {
         error: Option<String>,
     },
     /// Nothing is left of a unit.
-    Reaped { unit: UnitKey, at: Timestamp },
+    Reaped {
+        unit: UnitKey,
+        at: Timestamp,
+    },
     /// An execution that a step started has come to be.
-    ChildStarted { unit: UnitKey, step: usize, attempt: u32, index: usize, id: String, name: String, at: Timestamp },
+    ChildStarted {
+        unit: UnitKey,
+        step: usize,
+        attempt: u32,
+        index: usize,
+        id: String,
+        name: String,
+        at: Timestamp,
+    },
     /// It ended, or could not be started.
-    ChildEnded { unit: UnitKey, step: usize, attempt: u32, index: usize, end: ChildEnd, at: Timestamp },
+    ChildEnded {
+        unit: UnitKey,
+        step: usize,
+        attempt: u32,
+        index: usize,
+        end: ChildEnd,
+        at: Timestamp,
+    },
     /// Somebody, or a limit, wants the execution to end.
-    StopRequested { how: StopHow, reason: String, at: Timestamp },
-    PauseRequested { at: Timestamp },
-    ResumeRequested { at: Timestamp },
+    StopRequested {
+        how: StopHow,
+        reason: String,
+        at: Timestamp,
+    },
+    PauseRequested {
+        at: Timestamp,
+    },
+    ResumeRequested {
+        at: Timestamp,
+    },
     /// A moment that the log implies has come.
-    Expired { timer: Timer, at: Timestamp },
+    Expired {
+        timer: Timer,
+        at: Timestamp,
+    },
     /// Last of every log.
-    Ended { status: Status, at: Timestamp },
+    Ended {
+        status: Status,
+        at: Timestamp,
+    },
 }
 
 /// How an execution is to end.

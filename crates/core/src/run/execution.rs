@@ -191,9 +191,7 @@ impl Execution {
             .into_iter()
             .filter(|event| match event {
                 Event::Created { .. } => self.created.is_none(),
-                Event::Met { unit, .. } => {
-                    self.units.get(unit).is_some_and(|known| known.phase == UnitPhase::Wanted)
-                }
+                Event::Met { unit, .. } => self.units.get(unit).is_some_and(|known| known.phase == UnitPhase::Wanted),
                 Event::Reported { unit, life, seq, .. } => {
                     let Some(known) = self.units.get(unit) else { return false };
                     let seen = probe.entry(unit.clone()).or_insert(known.seq);
@@ -280,12 +278,7 @@ impl Execution {
                 self.child_ended(&(unit.clone(), *step, *attempt), *index, end);
             }
             Event::StopRequested { how, reason, .. } => {
-                self.stop = Some(Stop { how: *how, reason: reason.clone() });
-                for block in self.blocks.values_mut() {
-                    if block.kind != super::BlockKind::Services {
-                        block.stopping = true;
-                    }
-                }
+                self.stop(*how, reason.clone());
             }
             Event::PauseRequested { at } => {
                 self.toggles.push(true);
@@ -330,7 +323,15 @@ impl Execution {
             Timer::Pause => "nobody resumed the run in time".to_owned(),
         };
         if self.stop.is_none() {
-            self.stop = Some(Stop { how: StopHow::Abort, reason });
+            self.stop(StopHow::Abort, reason);
+        }
+    }
+
+    /// Whoever asked for it, a person or a limit: nothing of a block may start any more, save what always runs.
+    fn stop(&mut self, how: StopHow, reason: String) {
+        self.stop = Some(Stop { how, reason });
+        for block in self.blocks.values_mut().filter(|block| !block.outlives_stop()) {
+            block.stopping = true;
         }
     }
 

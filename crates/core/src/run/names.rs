@@ -31,6 +31,7 @@ impl UnitKey {
     }
 
     /// The unit `rest` of a step of this unit.
+    #[must_use]
     pub fn child(&self, rest: &str) -> Self {
         let place = if self.place == "main" { rest.to_owned() } else { format!("{}/{rest}", self.place) };
         UnitKey { place, attempt: 0 }

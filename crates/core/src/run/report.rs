@@ -12,13 +12,22 @@ use crate::{expr::Value, frame::PackId, plan::UnitPlan};
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Report {
     /// The word was journaled; it need not be said again.
-    Heard { word: WordId },
+    Heard {
+        word: WordId,
+    },
     /// A step's condition held.
-    Entered { step: usize },
+    Entered {
+        step: usize,
+    },
     /// A step's condition did not hold, or nothing may start any more.
-    Skipped { step: usize },
+    Skipped {
+        step: usize,
+    },
     /// An operation is about to begin. Written before acting: what is begun and not ended was aborted.
-    Started { step: usize, attempt: u32 },
+    Started {
+        step: usize,
+        attempt: u32,
+    },
     /// An operation ended; `again` says that the plan's retry starts another attempt.
     Attempted {
         step: usize,
@@ -28,32 +37,69 @@ pub enum Report {
         again: bool,
     },
     /// A group ran out of time: what is in it is over, save what always runs.
-    TimedOut { step: usize },
+    TimedOut {
+        step: usize,
+    },
     /// Everything stands still. `gate`: because the step says `paused: true`.
-    Paused { step: usize, gate: bool },
-    Resumed { step: usize },
+    Paused {
+        step: usize,
+        gate: bool,
+    },
+    Resumed {
+        step: usize,
+    },
     /// A stop took effect: only what always runs may still start.
-    Stopping { ending: Ending, reason: String },
+    Stopping {
+        ending: Ending,
+        reason: String,
+    },
     /// The window of a stop is over: nothing may start any more.
     Closed,
     /// What a step wrote under `/testkube/outputs`, after its last attempt.
-    Outputs { step: usize, values: BTreeMap<String, String> },
+    Outputs {
+        step: usize,
+        values: BTreeMap<String, String>,
+    },
     /// A value that a command printed for later steps.
-    Emitted { name: String, value: Value },
+    Emitted {
+        name: String,
+        value: Value,
+    },
     /// A step whose work is other units or executions: what the agent found out that they depend on.
-    Requested { step: usize, attempt: u32, request: Request },
+    Requested {
+        step: usize,
+        attempt: u32,
+        request: Request,
+    },
     /// A pack can be read.
-    Packed { pack: PackId, length: u64, digest: String, purpose: PackPurpose },
+    Packed {
+        pack: PackId,
+        length: u64,
+        digest: String,
+        purpose: PackPurpose,
+    },
     /// A report file was found among the artifacts.
-    Cases { step: usize, file: String, kind: String, cases: Vec<Case> },
+    Cases {
+        step: usize,
+        file: String,
+        kind: String,
+        cases: Vec<Case>,
+    },
     /// A service is ready.
     Ready,
     /// A service ended and is started again, for the n-th time.
-    Restarted { count: u32 },
+    Restarted {
+        count: u32,
+    },
     /// Something a person should know that changes nothing.
-    Warned { text: String },
+    Warned {
+        text: String,
+    },
     /// All is done. The output ends at `output` bytes.
-    Over { status: Status, output: u64 },
+    Over {
+        status: Status,
+        output: u64,
+    },
 }
 
 /// How one attempt of an operation ended.
@@ -166,14 +212,28 @@ pub struct WordId(pub String);
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Word {
     /// Carry this out.
-    Begin { plan: Arc<UnitPlan>, values: Box<Values> },
+    Begin {
+        plan: Arc<UnitPlan>,
+        values: Box<Values>,
+    },
     /// News about a step that the engine carries out.
-    Tell { step: usize, attempt: u32, told: Told },
+    Tell {
+        step: usize,
+        attempt: u32,
+        told: Told,
+    },
     Pause,
     /// Goes on; `gate` opens only what waits at its own `paused: true`.
-    Resume { gate: bool },
+    Resume {
+        gate: bool,
+    },
     /// Ends in order: what runs is taken down after `grace`, what always runs may still run for `window`.
-    Stop { ending: Ending, reason: String, grace: u64, window: u64 },
+    Stop {
+        ending: Ending,
+        reason: String,
+        grace: u64,
+        window: u64,
+    },
     /// Everything is kept: the agent may go.
     Bye,
 }

@@ -77,12 +77,14 @@ impl RunScope<'_> {
             "workingDir" => return Some(self.working_dir.to_owned().into()),
             "services" => {
                 let services = self.run.told().iter();
-                let services = services.filter_map(|(name, value)| Some((name.strip_prefix("services.")?, value.clone())));
+                let services =
+                    services.filter_map(|(name, value)| Some((name.strip_prefix("services.")?, value.clone())));
                 return Some(Value::map(services));
             }
             _ => {}
         }
-        let status = self.own.unwrap_or(if self.run.passed_before(self.step) { Status::Passed } else { Status::Failed });
+        let status =
+            self.own.unwrap_or(if self.run.passed_before(self.step) { Status::Passed } else { Status::Failed });
         status_word(name, status).or_else(|| self.run.told().get(name).cloned())
     }
 
@@ -100,9 +102,7 @@ impl RunScope<'_> {
                 Status::Timeout => Value::Int(137),
                 _ => self.run.exit_code(step).map_or(Value::None, |code| Value::Int(i64::from(code))),
             }),
-            "outputs" => {
-                Some(Value::map(state.outputs.iter().map(|(key, text)| (key.as_str(), text.clone().into()))))
-            }
+            "outputs" => Some(Value::map(state.outputs.iter().map(|(key, text)| (key.as_str(), text.clone().into())))),
             _ => {
                 let key = field.strip_prefix("outputs.")?;
                 // A key that a known step did not write is null.

@@ -295,9 +295,8 @@ impl UnitRun {
         if state.timed_out {
             return Status::Timeout;
         }
-        let failed = self
-            .children(group)
-            .any(|child| !self.plan.steps[child].optional && !self.status(child).is_fine());
+        let failed =
+            self.children(group).any(|child| !self.plan.steps[child].optional && !self.status(child).is_fine());
         if failed == plan.negative { Status::Passed } else { Status::Failed }
     }
 

@@ -21,10 +21,13 @@ pub struct ReportFile<'a> {
 /// is the n-th again when the file is written again.
 type Identity<'a> = (&'a str, &'a str, &'a str, usize);
 
+/// A report in the making, and where in it each case is.
+type Gathered<'a> = (ReportFile<'a>, HashMap<Identity<'a>, usize>);
+
 /// The reports in the order of units and files. A file that is reported again, by a later attempt of a step or of the
 /// unit, replaces the cases that it has again and keeps the others.
 pub fn reports_of(execution: &Execution) -> Vec<ReportFile<'_>> {
-    let mut files: BTreeMap<(Vec<Part<'_>>, &str), (ReportFile<'_>, HashMap<Identity<'_>, usize>)> = BTreeMap::new();
+    let mut files: BTreeMap<(Vec<Part<'_>>, &str), Gathered<'_>> = BTreeMap::new();
     for (key, unit) in execution.units() {
         for (step, file, cases) in &unit.cases {
             let (report, known) = files.entry((order(&key.place), file)).or_insert_with(|| {

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::{Summary, label_of, of, place_of, reports_of, title_of};
@@ -11,7 +13,7 @@ use crate::{
 struct Story {
     execution: Execution,
     now: Timestamp,
-    seq: std::collections::BTreeMap<UnitKey, u64>,
+    seq: BTreeMap<UnitKey, u64>,
 }
 
 impl Story {
@@ -19,7 +21,7 @@ impl Story {
         let spec = parse_first(spec, Scalars::Kubernetes).unwrap();
         let plan = plan::build(&spec, &Context::default()).unwrap();
         let execution = Execution::replay(plan.into(), &[]).unwrap();
-        let mut story = Story { execution, now: Timestamp::UNIX_EPOCH, seq: Default::default() };
+        let mut story = Story { execution, now: Timestamp::UNIX_EPOCH, seq: BTreeMap::new() };
         let at = story.now;
         story.execution.apply(&Event::Created { at }).unwrap();
         story.meet("main");
@@ -34,7 +36,7 @@ impl Story {
 
     fn say(&mut self, unit: &str, report: Report) {
         let unit: UnitKey = unit.parse().unwrap();
-        self.now = self.now + jiff::SignedDuration::from_secs(1);
+        self.now += jiff::SignedDuration::from_secs(1);
         let seq = self.seq.entry(unit.clone()).or_default();
         *seq += 1;
         let event = Event::Reported { unit, life: "a".to_owned(), seq: *seq, at: self.now, report };

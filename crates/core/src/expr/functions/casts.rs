@@ -1,6 +1,6 @@
 //! Casts and rounding.
 
-use super::{Function, one, within_items, within_text};
+use super::{Function, one, within_content, within_items, within_text};
 use crate::expr::ExprError;
 use crate::expr::limits::MAX_TEXT;
 use crate::expr::number;
@@ -34,7 +34,8 @@ pub(super) fn bool(args: &[Value]) -> Result<Value, ExprError> {
 }
 
 pub(super) fn list(args: &[Value], work: &Work) -> Result<Value, ExprError> {
-    work.spend(within_items(args.len())?)?;
+    within_items(args.len())?;
+    within_content(args, work)?;
     Ok(Value::List(args.into()))
 }
 

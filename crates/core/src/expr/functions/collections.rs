@@ -71,9 +71,8 @@ pub(super) fn chunk(args: &[Value], work: &Work) -> Result<Value, ExprError> {
     let items = list.list_form().map_err(|error| error.within("'chunk' function expects 1st argument to be a list"))?;
     let wanted = "'chunk' function expects 2nd argument to be a number of at least 1";
     let size = size.int_form().map_err(|error| error.within(wanted))?;
-    let size = match usize::try_from(size) {
-        Ok(size @ 1..) => size,
-        _ => return Err(ExprError::new(format!("{wanted}, {size} provided"))),
+    let Ok(size @ 1..) = usize::try_from(size) else {
+        return Err(ExprError::new(format!("{wanted}, {size} provided")));
     };
     work.spend(items.len())?;
     Ok(items.chunks(size).map(|chunk| Value::List(chunk.into())).collect())

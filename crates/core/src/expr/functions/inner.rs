@@ -1,6 +1,6 @@
 //! Functions whose argument is the text of another expression.
 
-use super::{Function, one, two};
+use super::{Function, one, two, within_content};
 use crate::expr::functions::collections::at_key;
 use crate::expr::node::{Arg, Callee, Node};
 use crate::expr::resolve::{Resolution, Work};
@@ -55,7 +55,10 @@ pub(super) fn map(function: Function, args: &[Value], work: &Work) -> Result<Nod
         }
     }
     match residual {
-        None => Ok(Node::Static(Value::list(known))),
+        None => {
+            within_content(&known, work)?;
+            Ok(Node::Static(Value::list(known)))
+        }
         Some(args) => Node::call(Callee::Standard(Function::List), args.into()),
     }
 }

@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 use super::{BlockKey, Execution, Unit, UnitPhase};
 use crate::{
     expr::Value,
-    run::{
-        Block, BlockKind, InstancePhase, PackPurpose, Status, Told,
-        block::Work,
-    },
+    run::{Block, BlockKind, InstancePhase, PackPurpose, Status, Told, block::Work},
 };
 
 impl Execution {
@@ -40,6 +37,10 @@ impl Execution {
 
     /// Whether the step no longer waits for the block, or nobody is left who could.
     fn is_abandoned(&self, (unit, step, attempt): &BlockKey, block: &Block) -> bool {
+        // Nobody waits for those: they go on without it, and only a stop of the execution ends them.
+        if block.kind == (BlockKind::Execute { asynchronous: true }) {
+            return false;
+        }
         let Some(carrier) = self.units.get(unit) else { return true };
         if carrier.verdict().is_some() {
             return true;
@@ -47,10 +48,9 @@ impl Execution {
         let state = carrier.run.state(*step);
         match block.kind {
             BlockKind::Services => false,
-            BlockKind::Parallel | BlockKind::Execute { asynchronous: false } => {
+            BlockKind::Parallel | BlockKind::Execute { .. } => {
                 !block.done && (!state.running || state.attempts > attempt + 1)
             }
-            BlockKind::Execute { asynchronous: true } => false,
         }
     }
 

@@ -4,11 +4,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{BlockKey, Execution};
 use crate::{
-    expr::Value,
     plan::{Expanded, Operation, Role, expand_execute, expand_parallel, expand_services},
     run::{
-        Answer, Block, BlockKind, ChildEnd, Instance, InstancePhase, Report, Request, Status, Stopper, UnitKey, WordId,
-        block::Work,
+        Block, BlockKind, ChildEnd, Instance, InstancePhase, Report, Request, Status, Stopper, UnitKey, WordId,
+        answers::Answers, block::Work, veil,
     },
 };
 
@@ -63,6 +62,13 @@ impl Execution {
             }],
         };
         let (parallelism, fail_fast, logs) = limits;
+        let carrier = known
+            .carrier
+            .as_ref()
+            .and_then(|(unit, step, attempt, _)| self.blocks.get(&(unit.clone(), *step, *attempt)));
+        // What a step only sets off is nobody's cleaning up.
+        let always = kind != BlockKind::Execute { asynchronous: true }
+            && (plan.steps[*step].is_always() || carrier.is_some_and(|block| block.always));
         Some(Block {
             kind,
             instances,
@@ -74,7 +80,8 @@ impl Execution {
             stop_told: Vec::new(),
             stop_heard: 0,
             done: false,
-            stopping: false,
+            stopping: self.stop.is_some() && !always && kind != BlockKind::Services,
+            always,
             stopper: None,
             opened: BTreeMap::new(),
         })
@@ -116,7 +123,8 @@ impl Execution {
         let status = if end.error.is_some() { Status::Failed } else { end.status };
         instance.phase = InstancePhase::Gone(status);
         if let Work::Child(child) = &mut instance.work {
-            child.outputs = end.outputs.clone();
+            let shown = end.outputs.iter().map(|(key, text)| (key.clone(), veil::masked(text)));
+            child.outputs = shown.collect();
         }
         let line = format!("{} • {}", instance.group, Self::end_of(end));
         block.say(line);
@@ -139,34 +147,9 @@ fn instance(unit: &UnitKey, place: &str, kind: BlockKind, one: Expanded) -> Inst
     }
 }
 
-/// A scope that knows what an agent reported, and nothing else.
-struct Answers<'a>(&'a [Answer]);
-
-impl crate::expr::Scope for Answers<'_> {
-    fn get(&self, name: &str) -> Result<Option<crate::expr::Expr>, crate::expr::ExprError> {
-        Ok(self.find(name).map(Into::into))
-    }
-
-    fn call(&self, name: &str, args: &[Value]) -> Result<Option<crate::expr::Expr>, crate::expr::ExprError> {
-        Ok(self.find(&question(name, args)).map(Into::into))
-    }
-}
-
-impl Answers<'_> {
-    fn find(&self, question: &str) -> Option<Value> {
-        self.0.iter().find(|answer| answer.question == question).map(|answer| answer.value.clone())
-    }
-}
-
 /// What makes the names of a block's packs unique in the execution.
 pub fn pack_origin(unit: &UnitKey, r#ref: &str, attempt: u32) -> String {
     format!("{}.{ref}.{attempt}", unit.folder())
-}
-
-/// A call as a question: its name with its arguments as JSON.
-pub fn question(name: &str, args: &[Value]) -> String {
-    let args: Vec<String> = args.iter().map(Value::to_json_text).collect();
-    format!("{name}({})", args.join(","))
 }
 
 /// Takes the id of a word about a step apart: what it is, step, attempt, and its place among the step's words.

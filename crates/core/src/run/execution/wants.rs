@@ -103,8 +103,7 @@ impl Execution {
         };
         say("begin".to_owned(), Word::Begin { plan: unit.run.plan().clone(), values: Box::default() });
         if !self.toggles.is_empty() {
-            let word =
-                if self.toggles.last() == Some(&true) { Word::Pause } else { Word::Resume { gate: false } };
+            let word = if self.toggles.last() == Some(&true) { Word::Pause } else { Word::Resume { gate: false } };
             say(format!("toggle:{}", self.toggles.len()), word);
         }
         if let Some(gates) = self.opened_gates(unit) {
@@ -155,15 +154,13 @@ impl Execution {
                 match block.kind {
                     BlockKind::Services if block.stopping => (Ending::Aborted, "the services are stopped".to_owned()),
                     BlockKind::Services => return None,
-                    _ if own.is_some() => own?,
+                    _ if own.is_some() && !block.always => own?,
                     _ if block.stopping => (Ending::Aborted, "another worker failed, or the step is over".to_owned()),
                     _ => return None,
                 }
             }
         };
-        let busy = self
-            .blocks_of(key)
-            .any(|(_, _, block)| block.kind != BlockKind::Services && !block.done && !block.is_over());
+        let busy = self.blocks_of(key).any(|(_, _, block)| !block.outlives_stop() && !block.done && !block.is_over());
         (!busy).then_some((ending, reason))
     }
 
@@ -217,26 +214,18 @@ impl Execution {
         let above = self.prefix(parent);
         let r#ref = &parent.run.step(*step).r#ref;
         match block.kind {
-            BlockKind::Parallel => super::logs::wanted(block.logs.as_deref().unwrap_or("always"), failed, instance, block)
-                .then(|| format!("{above}.testkube/{ref}/logs/{at}.log")),
+            BlockKind::Parallel => {
+                super::logs::wanted(block.logs.as_deref().unwrap_or("always"), failed, instance, block)
+                    .then(|| format!("{above}.testkube/{ref}/logs/{at}.log"))
+            }
             BlockKind::Services => {
                 let failed = block.stopper.as_ref().is_some_and(|stopper| stopper.failed) || self.stop.is_some();
-                let condition = self.service_logs(parent, *step, &instance.group);
+                let condition = service_logs(parent, *step, &instance.group);
                 super::logs::wanted(condition.as_deref().unwrap_or("failed"), failed, instance, block)
                     .then(|| format!("{above}.testkube/{ref}/logs/{}/{}.log", instance.group, instance.index))
             }
             BlockKind::Execute { .. } => None,
         }
-    }
-
-    fn service_logs(&self, parent: &Unit, start: usize, name: &str) -> Option<String> {
-        let start = &parent.run.step(start).r#ref;
-        parent.run.plan().steps.iter().find_map(|step| match &step.operation {
-            Some(crate::plan::Operation::StopServices { start: of, logs }) if of == start => {
-                logs.iter().find(|(service, _)| service == name).and_then(|(_, condition)| condition.clone())
-            }
-            _ => None,
-        })
     }
 
     fn final_status(&self) -> Status {
@@ -255,3 +244,13 @@ impl Execution {
     }
 }
 
+/// The condition under which a service's log is an artifact.
+fn service_logs(parent: &Unit, start: usize, name: &str) -> Option<String> {
+    let start = &parent.run.step(start).r#ref;
+    parent.run.plan().steps.iter().find_map(|step| match &step.operation {
+        Some(crate::plan::Operation::StopServices { start: of, logs }) if of == start => {
+            logs.iter().find(|(service, _)| service == name).and_then(|(_, condition)| condition.clone())
+        }
+        _ => None,
+    })
+}

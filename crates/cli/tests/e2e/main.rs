@@ -1,0 +1,9 @@
+//! The real binary, as people use it: whole runs, their ends before their time, recovery, and input that cannot work.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod bad_input;
+mod harness;
+mod recovery;
+mod stops;
+mod workflows;

@@ -1,0 +1,196 @@
+//! The real binary carries out the workflows of `tests/workflows`.
+
+use std::fs;
+
+use crate::harness::{Place, files, until};
+
+#[test]
+fn a_repository_is_cloned_at_a_commit_and_sparsely() {
+    let place = Place::new();
+    let (uri, commit) = place.repository();
+    let ended = place.run("git-sparse-commit", &["-c", &format!("uri={uri}"), "-c", &format!("commit={commit}")]);
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+    let logs = place.logs(&[]);
+    assert!(logs.contains("content: one"), "{logs}");
+    assert!(logs.contains(&commit), "{logs}");
+}
+
+#[test]
+fn a_service_that_is_ready_late_is_waited_for_by_each_probe() {
+    let place = Place::new();
+    let ended = place.run("late-service", &[]);
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+    assert!(place.logs(&[]).contains("all three answer: 127."));
+}
+
+#[test]
+fn a_service_that_crashes_during_the_tests_fails_the_step() {
+    let place = Place::new();
+    let ended = place.run("crashing-service", &[]);
+    assert_eq!(ended.code, Some(1));
+    let logs = place.logs(&[]);
+    assert!(logs.contains("tests are fine") && logs.contains("unhealthy services detected: flaky/0"), "{logs}");
+}
+
+#[test]
+fn the_innermost_block_binds_the_names_of_a_matrix() {
+    let place = Place::new();
+    let ended = place.run("nested-parallel", &[]);
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+    let seen: Vec<String> = place
+        .artifacts("nested-parallel-1")
+        .into_iter()
+        .filter(|name| name.ends_with("seen.txt"))
+        .map(|name| {
+            let text = fs::read_to_string(place.path().join("artifacts/nested-parallel-1").join(&name)).unwrap();
+            format!("{name}: {}", text.trim())
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            "outer/1/inner/1/data/out/seen.txt: 0 chrome",
+            "outer/1/inner/2/data/out/seen.txt: 1 firefox",
+            "outer/2/inner/1/data/out/seen.txt: 0 chrome",
+            "outer/2/inner/2/data/out/seen.txt: 1 firefox",
+        ]
+    );
+}
+
+#[test]
+fn shards_are_found_in_cloned_content_and_results_come_back() {
+    let place = Place::new();
+    let (uri, _) = place.repository();
+    let ended = place.run("dynamic-shards", &["-c", &format!("uri={uri}")]);
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+    let merged = place.logs(&["--step", "merge"]);
+    let expected = "/data/repo/wanted/four.txt: four\n/data/repo/wanted/one.txt: changed\n\
+                    /data/repo/wanted/three.txt: three\n/data/repo/wanted/two.txt: two\n";
+    assert_eq!(merged, expected);
+}
+
+#[test]
+fn a_secret_shows_nowhere() {
+    const SECRET: &str = "sup3r-s3cr3t-t0ken";
+    let place = Place::new();
+    let ended = place.run("masked-secret", &[]);
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+    let logs = place.logs(&[]);
+    assert!(logs.contains("the token is ****.\n****\n"), "{logs}");
+    assert!(logs.contains("data/out/****/junit.xml"), "{logs}");
+    let report = place.ok(&["report", "--format", "json"]).stdout;
+    assert!(report.contains("knows ****"), "{report}");
+    for text in [&ended.stdout, &ended.stderr, &logs, &report] {
+        assert!(!text.contains(SECRET), "{text}");
+    }
+    for file in files(&place.path().join("state")) {
+        let bytes = fs::read(&file).unwrap_or_default();
+        assert!(!bytes.windows(SECRET.len()).any(|window| window == SECRET.as_bytes()), "{}", file.display());
+    }
+}
+
+#[test]
+fn a_paused_step_is_resumed_from_elsewhere_and_its_clock_stood_still() {
+    let place = Place::new();
+    let file = crate::harness::fixture("paused");
+    let child = place.start(&["run", file.to_str().unwrap()]);
+    until("the run is paused", || place.end(&["ls", "-o", "json"]).stdout.contains("\"status\":\"paused\""));
+    // Longer than the step's own timeout of two seconds.
+    std::thread::park_timeout(std::time::Duration::from_millis(2500));
+    place.ok(&["resume"]);
+    let ended: crate::harness::Ended = child.wait_with_output().unwrap().into();
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+    assert!(place.logs(&[]).contains("resumed"));
+}
+
+#[test]
+fn each_child_of_a_matrix_runs_and_one_failure_fails_the_step() {
+    let place = Place::new();
+    let ended = place.run("execute-matrix", &[]);
+    assert_eq!(ended.code, Some(1));
+    let logs = place.logs(&["execute-matrix-1"]);
+    for line in ["child: 3 executions requested", "• passed", "• failed", ": for bob", "the parent goes on"] {
+        assert!(logs.contains(line), "{line}: {logs}");
+    }
+    let listed = place.ok(&["ls", "child"]).stdout;
+    assert_eq!(listed.lines().count(), 3, "{listed}");
+}
+
+#[test]
+fn an_image_without_a_known_command_is_refused_before_anything_runs() {
+    let place = Place::new();
+    let ended = place.run("entrypoint", &[]);
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.stderr.contains("entrypoint.yaml:9:7") && ended.stderr.contains("command:"), "{}", ended.stderr);
+    assert_eq!(place.ok(&["ls"]).stdout, "");
+    let given = place.run("entrypoint", &["--image-command", "example.org/own/tool:1=echo given"]);
+    assert_eq!(given.code, Some(0), "{}", given.stderr);
+    assert!(place.logs(&[]).contains("given --flag"));
+}
+
+#[test]
+fn a_template_is_poured_in_three_ways() {
+    let place = Place::new();
+    let ended = place.run("templates", &[]);
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+    let expected = "template says spec and spec\ntemplate says template and template\nown use\n\
+                    template says use and use\n";
+    assert_eq!(place.logs(&[]), expected);
+}
+
+#[test]
+fn a_step_takes_its_daemons_with_it() {
+    let place = Place::new();
+    let ended = place.run("daemons", &[]);
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+}
+
+#[test]
+fn two_hundred_megabytes_arrive_without_a_changed_byte() {
+    use std::io::Read;
+    let place = Place::new();
+    let ended = place.run("much-output", &[]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let digest = fs::read_to_string(place.path().join("artifacts/much-output-1/write/1/data/out/digest.txt")).unwrap();
+    let mut logs =
+        place.testudo(&["logs", "--worker", "write/0"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut text = Vec::new();
+    logs.stdout.take().unwrap().read_to_end(&mut text).unwrap();
+    assert!(logs.wait().unwrap().success());
+    text.truncate(200 << 20);
+    let found = testudo_core::frame::hex(&<sha2::Sha256 as sha2::Digest>::digest(&text));
+    assert_eq!(found, digest);
+}
+
+#[test]
+fn bytes_that_are_no_text_are_kept_as_they_came() {
+    let place = Place::new();
+    assert_eq!(place.run("bytes", &[]).code, Some(0));
+    let output = place.testudo(&["logs"]).output().unwrap().stdout;
+    assert_eq!(output, b"latin \xe9\xe4 nul \0 carriage\rreturn \xff\xfe end\nno final line feed\nnext\n");
+}
+
+#[test]
+fn a_secret_travels_to_workers_and_children_and_still_shows_nowhere() {
+    const SECRET: &str = "sup3r-s3cr3t-t0ken";
+    let place = Place::new();
+    let ended = place.run("secret-travels", &[]);
+    let all = format!("{}{}{}", ended.stdout, ended.stderr, place.logs(&["secret-travels-1"]));
+    assert_eq!(ended.code, Some(0), "{all}");
+    assert!(place.logs(&["secret-child-1"]).contains("child has ****"));
+    assert!(!all.contains(SECRET), "{all}");
+    for file in files(&place.path().join("state")) {
+        let bytes = fs::read(&file).unwrap_or_default();
+        assert!(!bytes.windows(SECRET.len()).any(|window| window == SECRET.as_bytes()), "{}", file.display());
+    }
+}
+
+#[test]
+fn a_value_that_a_program_prints_is_read_by_a_later_step() {
+    let place = Place::new();
+    let ended = place.run("printed-value", &[]);
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+    let logs = place.logs(&[]);
+    // A hint about a step's state is nobody's but the agent's: it stays text.
+    assert_eq!(logs, "before\nafter\n\u{1}\u{5}\u{6}prints\u{3}end\u{4}\"passed\"\u{3}\n3 by ada\n");
+}

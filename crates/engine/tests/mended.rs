@@ -1,0 +1,130 @@
+//! What once went wrong, each under its name.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::time::Duration;
+
+use testudo_core::run::{Status, StopHow};
+use testudo_engine::{
+    Control,
+    sim::{Ended, EngineEnd, EngineFault, Moment, Odds, Simulation},
+};
+
+fn simulated(spec: &str) -> Simulation {
+    let inner = "
+kind: TestWorkflow
+metadata: {name: inner}
+spec:
+  steps:
+  - {name: first, shell: 'sleep 5; echo 7 > /testkube/outputs/n'}
+  - {name: second, shell: 'sleep 5'}
+---
+kind: TestWorkflow
+metadata: {name: waits}
+spec:
+  steps: [{name: wait, paused: true, shell: 'sleep 1'}]
+";
+    let yaml = format!("kind: TestWorkflow\nmetadata: {{name: w}}\nspec:\n{spec}\n---{inner}");
+    Simulation::new(7, &yaml).unwrap()
+}
+
+fn ended(simulation: &Simulation) -> Ended {
+    let ended = simulation.run().unwrap();
+    assert_eq!(ended.complaints(), Vec::<String>::new(), "{:?}\n{}", simulation.engines, ended.log());
+    ended
+}
+
+fn child(ended: &Ended, id: &str) -> Option<Status> {
+    ended.executions[id].ended().map(|(status, _)| status)
+}
+
+#[test]
+fn a_connection_that_falls_silent_is_given_up_though_heartbeats_go_out() {
+    let mut simulation = simulated("  steps: [{name: one, shell: 'noise 9000; sleep 100; noise 9000'}]");
+    simulation.faults.odds = Odds { mute: 100, ..Odds::default() };
+    let ended = ended(&simulation);
+    assert_eq!(ended.status, Some(Status::Passed));
+    assert_eq!(ended.book.orphaned, [].into());
+}
+
+#[test]
+fn an_engine_that_lost_a_child_to_another_does_not_say_that_the_child_has_ended() {
+    let mut simulation = simulated("  steps: [{name: go, execute: {workflows: [{name: inner}]}}]");
+    for append in 1..40 {
+        simulation.engines = vec![EngineFault {
+            moment: Moment::Append(append),
+            how: EngineEnd::Stalls(Duration::from_secs(3)),
+            gap: Duration::from_millis(500),
+        }];
+        let ended = ended(&simulation);
+        assert_eq!((ended.status, child(&ended, "e.go+0.0")), (Some(Status::Passed), Some(Status::Passed)), "{append}");
+    }
+}
+
+#[test]
+fn an_execution_that_was_only_set_off_goes_on_when_its_parent_has_nothing_left_to_do() {
+    let ended = ended(&simulated("  steps: [{name: go, execute: {async: true, workflows: [{name: inner}]}}]"));
+    assert_eq!((ended.status, child(&ended, "e.go+0.0")), (Some(Status::Passed), Some(Status::Passed)));
+}
+
+#[test]
+fn a_cancel_ends_executions_that_were_only_set_off() {
+    for condition in ["passed", "always"] {
+        let spec = format!(
+            "  steps: [{{name: go, condition: {condition}, execute: {{async: true, workflows: [{{name: inner}}]}}}}]"
+        );
+        let mut simulation = simulated(&spec);
+        simulation.controls = vec![(Duration::from_secs(3), Control::Stop(StopHow::Cancel, "enough".to_owned()))];
+        let ended = ended(&simulation);
+        assert_eq!(child(&ended, "e.go+0.0"), Some(Status::Canceled));
+        assert_eq!(ended.took.as_secs(), 3);
+    }
+}
+
+#[test]
+fn a_pause_in_an_execution_that_a_step_started_can_be_lifted() {
+    let ended = ended(&simulated("  steps: [{name: go, execute: {workflows: [{name: waits}]}}]"));
+    assert_eq!(ended.status, Some(Status::Passed));
+}
+
+#[test]
+fn a_block_of_a_step_that_always_runs_still_runs_after_a_stop_within_its_window() {
+    let mut simulation = simulated(
+        "
+  steps:
+  - {name: one, shell: 'sleep 100'}
+  - {name: clean, condition: always, parallel: {count: 2, parallelism: 1, shell: 'sleep 10'}}
+  - {name: slow, condition: always, parallel: {count: 2, parallelism: 1, shell: 'sleep 100'}}",
+    );
+    simulation.controls = vec![(Duration::from_secs(5), Control::Stop(StopHow::Cancel, "enough".to_owned()))];
+    let ended = ended(&simulation);
+    let steps: Vec<_> = ended.steps().into_iter().filter(|((_, _, step), _)| step != "root").collect();
+    let steps: Vec<_> = steps.into_iter().map(|((_, unit, step), status)| format!("{unit} {step} {status}")).collect();
+    insta::assert_snapshot!(steps.join("\n"), @"
+    clean/0 shell passed
+    clean/1 shell passed
+    main clean passed
+    main one canceled
+    main slow canceled
+    slow/0 shell aborted
+    ");
+    assert_eq!(ended.took.as_secs(), 65);
+}
+
+#[test]
+fn two_engines_that_keep_the_same_pack_do_not_spoil_it() {
+    let spec = "
+  steps:
+  - {name: one, shell: 'fill 600000 > /data/x', artifacts: {paths: ['/data/x']}}
+  - {name: two, shell: 'sleep 5'}";
+    let mut simulation = simulated(spec);
+    // Somewhere in this time the pack is read.
+    for millis in (420..470).step_by(4) {
+        simulation.engines = vec![EngineFault {
+            moment: Moment::After(Duration::from_millis(millis)),
+            how: EngineEnd::Stalls(Duration::from_secs(3)),
+            gap: Duration::ZERO,
+        }];
+        assert_eq!(ended(&simulation).status, Some(Status::Passed), "{millis}");
+    }
+}

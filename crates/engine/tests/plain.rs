@@ -1,0 +1,280 @@
+//! Executions in a world where nothing goes wrong.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::time::Duration;
+
+use testudo_core::run::{Status, StopHow};
+use testudo_engine::{
+    Control,
+    sim::{Ended, Simulation, Start},
+};
+
+fn simulated(steps: &str) -> Simulation {
+    let yaml = format!("kind: TestWorkflow\nmetadata: {{name: w}}\nspec:\n{steps}");
+    Simulation::new(1, &yaml).unwrap()
+}
+
+fn ended(simulation: &Simulation) -> Ended {
+    let ended = simulation.run().unwrap();
+    assert_eq!(ended.complaints(), Vec::<String>::new(), "{}", ended.log());
+    assert_eq!((&ended.present, &ended.errors), (&vec![], &vec![]));
+    ended
+}
+
+fn run(steps: &str) -> Ended {
+    ended(&simulated(steps))
+}
+
+/// Every step, a line each, and the status of the execution.
+fn standing(ended: &Ended) -> String {
+    let steps = ended.steps().into_iter().filter(|((_, _, step), _)| step != "root");
+    let mut text: String =
+        steps.map(|((execution, unit, step), status)| format!("{execution} {unit} {step} {status}\n")).collect();
+    text.push_str(ended.status.unwrap().word());
+    text
+}
+
+#[test]
+fn a_workflow_runs_its_steps_in_order() {
+    let ended = run("
+  steps:
+  - {name: one, shell: 'sleep 1; echo 7 > /testkube/outputs/n'}
+  - {name: two, condition: 'step.one.outputs.n == \"7\"', shell: 'exit 3'}
+  - {name: three, shell: echo}
+  - {name: four, condition: always, shell: echo}
+");
+    insta::assert_snapshot!(standing(&ended), @"
+    e main four passed
+    e main one passed
+    e main three skipped
+    e main two failed
+    failed
+    ");
+}
+
+#[test]
+fn a_retry_runs_a_command_again_until_it_passes() {
+    let ended = run("
+  steps:
+  - {name: one, retry: {count: 3}, shell: 'exit-until 3'}
+");
+    assert_eq!((ended.status, ended.book.ran.len()), (Some(Status::Passed), 3));
+}
+
+#[test]
+fn a_timeout_ends_a_step_and_a_group() {
+    let ended = run("
+  steps:
+  - {name: leaf, optional: true, timeout: 2s, shell: 'sleep 10'}
+  - name: group
+    timeout: 3s
+    steps:
+    - {name: first, shell: 'sleep 5'}
+    - {name: second, shell: 'sleep 5'}
+    - {name: third, condition: always, shell: 'sleep 5'}
+");
+    insta::assert_snapshot!(standing(&ended), @"
+    e main first timeout
+    e main group timeout
+    e main leaf timeout
+    e main second skipped
+    e main third passed
+    failed
+    ");
+}
+
+#[test]
+fn workers_run_a_few_at_a_time_and_hand_files_over() {
+    let ended = run("
+  steps:
+  - {name: make, shell: 'echo one > /data/in/a.txt; echo two > /data/in/b.txt'}
+  - name: tests
+    parallel:
+      parallelism: 2
+      matrix: {file: 'glob(\"/data/in/*.txt\")', n: [1, 2]}
+      transfer: [{from: /data/in}]
+      fetch: [{from: /data/out, to: '/data/out/{{ index }}'}]
+      shell: 'sleep 2; echo {{ file(matrix.file) }} > /data/out/result'
+  - {name: read, shell: 'echo {{ file(\"/data/out/3/result\") }} > /testkube/outputs/last'}
+  - {name: check, condition: 'step.read.outputs.last == \"two\"', shell: 'sleep 1'}
+");
+    insta::assert_snapshot!(standing(&ended), @"
+    e main check passed
+    e main make passed
+    e main read passed
+    e main tests passed
+    e tests/0 fetch passed
+    e tests/0 shell passed
+    e tests/0 unpack passed
+    e tests/1 fetch passed
+    e tests/1 shell passed
+    e tests/1 unpack passed
+    e tests/2 fetch passed
+    e tests/2 shell passed
+    e tests/2 unpack passed
+    e tests/3 fetch passed
+    e tests/3 shell passed
+    e tests/3 unpack passed
+    passed
+    ");
+    assert_eq!(ended.book.crowd(|at| at.unit.to_string().starts_with("tests/")), 2);
+}
+
+#[test]
+fn the_first_failure_ends_the_others_where_that_is_asked_for() {
+    let ended = run("
+  steps:
+  - name: tests
+    parallel:
+      failFast: true
+      parallelism: 3
+      count: 5
+      shell: 'sleep {{ index + 1 }}; exit {{ index == 0 ? 1 : 0 }}'
+");
+    insta::assert_snapshot!(standing(&ended), @"
+    e main tests failed
+    e tests/0 shell failed
+    e tests/1 shell aborted
+    e tests/2 shell aborted
+    failed
+    ");
+}
+
+#[test]
+fn services_are_there_while_they_are_needed_and_gone_afterwards() {
+    let ended = run("
+  services:
+    db: {count: 2, image: x, command: [sleep, '1000'], readinessProbe: {exec: {command: ['true']}}}
+    bad: {image: x, restartPolicy: Never, timeout: 5s, shell: 'exit 1'}
+  steps:
+  - {name: one, condition: 'services.db.1.ip != \"\"', shell: 'sleep 1'}
+");
+    insta::assert_snapshot!(standing(&ended), @"
+    e bad/0 shell failed
+    e db/0 run aborted
+    e db/1 run aborted
+    e main one passed
+    e main services failed
+    e main stop failed
+    failed
+    ");
+}
+
+#[test]
+fn a_step_executes_other_workflows_and_reads_what_they_publish() {
+    let ended = run("
+  steps:
+  - name: go
+    execute: {workflows: [{name: other, as: it, config: {n: '5'}}, {name: other, config: {n: '6'}}]}
+  - {name: check, condition: 'execution(\"it\").outputs.n == \"5\"', shell: 'sleep 1'}
+---
+kind: TestWorkflow
+metadata: {name: other}
+spec:
+  config: {n: {type: string}}
+  steps:
+  - {name: inner, shell: 'echo {{ config.n }} > /testkube/outputs/n'}
+");
+    insta::assert_snapshot!(standing(&ended), @"
+    e main check passed
+    e main go passed
+    e.go+0.0 main inner passed
+    e.go+1.0 main inner passed
+    passed
+    ");
+}
+
+#[test]
+fn workers_wait_for_one_another_at_a_gate_and_people_lift_other_pauses() {
+    let ended = run("
+  steps:
+  - {name: wait, paused: true, shell: 'sleep 1'}
+  - name: tests
+    parallel:
+      count: 3
+      paused: true
+      shell: 'sleep 1'
+");
+    insta::assert_snapshot!(standing(&ended), @"
+    e main tests passed
+    e main wait passed
+    e tests/0 shell passed
+    e tests/1 shell passed
+    e tests/2 shell passed
+    passed
+    ");
+}
+
+#[test]
+fn artifacts_are_kept_before_their_step_ends() {
+    let ended = run("
+  steps:
+  - {name: make, shell: 'noise 5000; echo hello > /data/report.txt', artifacts: {paths: ['/data/*.txt']}}
+");
+    insta::assert_snapshot!(standing(&ended), @"
+    e main make passed
+    e main make-artifacts passed
+    e main make-shell passed
+    passed
+    ");
+    assert_eq!(ended.stores["e"].blobs.artifacts(), ["main.make-artifacts.0"]);
+}
+
+#[test]
+fn a_cancel_ends_what_runs_and_runs_what_always_runs() {
+    let mut simulation = simulated(
+        "
+  steps:
+  - {name: one, shell: 'sleep 100'}
+  - {name: two, shell: 'sleep 100'}
+  - {name: three, condition: always, shell: 'sleep 1'}
+",
+    );
+    simulation.controls = vec![(Duration::from_secs(5), Control::Stop(StopHow::Cancel, "enough".to_owned()))];
+    insta::assert_snapshot!(standing(&ended(&simulation)), @"
+    e main one canceled
+    e main three passed
+    e main two skipped
+    canceled
+    ");
+}
+
+#[test]
+fn a_unit_that_the_place_refuses_is_lost() {
+    let mut simulation = simulated(
+        "
+  steps:
+  - name: tests
+    parallel: {count: 2, shell: 'sleep 1'}
+",
+    );
+    simulation.world.starts.insert("tests/1".to_owned(), Start::Refused("no room".to_owned()));
+    insta::assert_snapshot!(standing(&ended(&simulation)), @"
+    e main tests failed
+    e tests/0 shell passed
+    e tests/1 shell queued
+    failed
+    ");
+}
+
+#[test]
+fn a_deadline_ends_a_unit_that_never_comes_to_be() {
+    let mut simulation = simulated(
+        "
+  job: {activeDeadlineSeconds: 60}
+  steps:
+  - name: tests
+    parallel: {count: 2, shell: 'sleep 1'}
+",
+    );
+    simulation.world.starts.insert("tests/1".to_owned(), Start::Never);
+    let ended = ended(&simulation);
+    insta::assert_snapshot!(standing(&ended), @"
+    e main tests aborted
+    e tests/0 shell passed
+    e tests/1 shell queued
+    aborted
+    ");
+    assert_eq!(ended.took.as_secs(), 60);
+}
