@@ -452,12 +452,11 @@ impl<'a> Builder<'a> {
                 let env = global.iter().chain(block.get_items("env")).cloned().collect::<Vec<_>>();
                 block.set("env", Node::list(env));
             }
-            match service_unit(&block, self.platform, &[]) {
-                Err(problems) => self.problems.extend(problems),
-                Ok(_) => {
-                    let alone = [(name.to_string(), block.clone())];
-                    self.look_at_instances(&block, expand_services(&alone, &Nothing, "", self.platform));
-                }
+            if let Err(problems) = service_unit(&block, self.platform, &[]) {
+                self.problems.extend(problems);
+            } else {
+                let alone = [(name.to_string(), block.clone())];
+                self.look_at_instances(&block, expand_services(&alone, &Nothing, "", self.platform));
             }
             logs.push((name.to_string(), block.get_str("logs").map(str::to_owned)));
             services.push((name.to_string(), block));
