@@ -247,7 +247,8 @@ MEASUREMENTS = {"first-byte": first_byte, "steps": steps, "bulk": bulk, "express
 def table(rows):
     head = ("what", "testudo", "baseline, same sitting", "aim", "")
     lines = ["| " + " | ".join(head) + " |", "|---|---|---|---|---|"]
-    return lines + ["| " + " | ".join(row) + " |" for row in rows]
+    # A bar would end the cell.
+    return lines + ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
 
 
 def machine():

@@ -15,6 +15,8 @@ use crate::{output::Output, processes::open_below, sys, unit::Input};
 #[derive(Clone)]
 pub(crate) struct Served {
     pub output: Rc<RefCell<Output>>,
+    /// How much of the output somebody has kept.
+    pub kept: Rc<watch::Sender<u64>>,
     /// The length of the output, as it grows.
     pub grown: watch::Receiver<u64>,
     pub folder: Rc<std::os::fd::OwnedFd>,
@@ -135,7 +137,18 @@ fn answer(
     let length = usize::try_from(length.min(frame::MAX_READ)).unwrap_or(usize::MAX);
     let mut frames = Vec::with_capacity(length + 1024);
     let result = match source {
-        Source::Output => served.output.borrow().answer(read, from, length, &mut frames).map(|sent| (sent, false)),
+        Source::Output => {
+            // Whoever asks from here on has kept what is before.
+            let news = served.kept.send_if_modified(|kept| {
+                let more = from > *kept;
+                *kept = from.max(*kept);
+                more
+            });
+            if news {
+                served.output.borrow_mut().release(from);
+            }
+            served.output.borrow().answer(read, from, length, &mut frames).map(|sent| (sent, false))
+        }
         Source::Pack(pack) => read_pack(served, packs, &pack.0, from, length).map(|(bytes, end)| {
             frame::encode_data(read, &bytes, &mut frames);
             (bytes.len(), end)

@@ -1,10 +1,10 @@
 //! What a step can do. An operation is made final first ([`prepare`]: every template evaluated, nothing begun), then
 //! carried out as a task of its own that reports back to the loop.
 
-use std::{cell::RefCell, os::fd::OwnedFd, path::PathBuf, rc::Rc};
+use std::{cell::RefCell, collections::BTreeMap, os::fd::OwnedFd, path::PathBuf, rc::Rc};
 
 use testudo_core::{
-    expr::{self, ExprError, Scope},
+    expr::{self, ExprError, Scope, Value},
     plan::{Operation, Surroundings},
     run::{Outcome, Report, RunScope, Told, UnitRun, Values, veil},
 };
@@ -23,6 +23,7 @@ mod blocks;
 mod command;
 mod files;
 mod git;
+mod marks;
 pub(crate) mod outputs;
 pub(crate) mod packs;
 pub(crate) mod probe;
@@ -35,6 +36,10 @@ pub(crate) struct Hand {
     pub inbox: mpsc::UnboundedSender<Input>,
     pub output: Rc<RefCell<Output>>,
     pub grown: Rc<watch::Sender<u64>>,
+    /// How much of the output somebody has kept.
+    pub kept: Rc<watch::Sender<u64>>,
+    /// Values that must not be written down, by their names.
+    pub references: Rc<BTreeMap<String, String>>,
     pub processes: Processes,
     pub caller: Caller,
     pub folder: Rc<OwnedFd>,
@@ -51,6 +56,12 @@ impl Hand {
         // A disk that is full shows in the operation itself.
         let _ = output.line(text);
         self.grown.send_replace(output.length());
+    }
+
+    /// A value that a command printed for later steps.
+    fn emit(&self, name: String, value: &Value) {
+        let value = veil::veil_value(value, &self.references);
+        self.report(Report::Emitted { name, value });
     }
 
     /// Tells the loop a fact.

@@ -7,9 +7,13 @@ use std::{
 };
 
 use jiff::Timestamp;
+use rustix::fs::{FallocateFlags, fallocate};
 use testudo_core::frame::{self, record};
 
 use crate::mask::Mask;
+
+/// What is given back to the disk at once.
+const RELEASE: u64 = 64 << 20;
 
 /// The output of a unit.
 #[derive(Debug)]
@@ -21,13 +25,15 @@ pub(crate) struct Output {
     /// The last byte was a line feed, or there is none yet.
     at_line_start: bool,
     buffer: Vec<u8>,
+    /// The disk has been given back up to here.
+    released: u64,
 }
 
 impl Output {
     /// Goes on behind what the file has.
     pub(crate) fn new(mut file: File, mask: Mask) -> io::Result<Self> {
         let length = file.seek(io::SeekFrom::End(0))?;
-        Ok(Output { file, length, mask, step: record::NO_STEP, at_line_start: true, buffer: Vec::new() })
+        Ok(Output { file, length, mask, step: record::NO_STEP, at_line_start: true, buffer: Vec::new(), released: 0 })
     }
 
     /// Bytes that can be read.
@@ -106,6 +112,17 @@ impl Output {
             self.length += (header.len() + part.len()) as u64;
         }
         Ok(())
+    }
+
+    /// Gives back the disk of what is kept elsewhere, a large piece at a time.
+    pub(crate) fn release(&mut self, kept: u64) {
+        let end = kept / RELEASE * RELEASE;
+        if end > self.released {
+            let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+            // A file system that cannot do it keeps the bytes until the unit goes.
+            let _ = fallocate(&self.file, flags, self.released, end - self.released);
+            self.released = end;
+        }
     }
 
     /// Appends to `out` the frames that answer a read; how many bytes they hold. Fewer than asked for are all there is.

@@ -76,6 +76,7 @@ pub(crate) struct Agent {
     journal: Journal,
     output: Rc<RefCell<Output>>,
     grown: Rc<watch::Sender<u64>>,
+    kept: Rc<watch::Sender<u64>>,
     processes: Processes,
     inbox: mpsc::UnboundedReceiver<Input>,
     sender: mpsc::UnboundedSender<Input>,
@@ -115,6 +116,7 @@ impl Agent {
             journal,
             output: Rc::new(RefCell::new(output)),
             grown: Rc::new(grown),
+            kept: Rc::new(watch::channel(0).0),
             processes: Processes::default(),
             inbox,
             sender,
@@ -185,6 +187,7 @@ impl Agent {
         let served = Served {
             output: self.output.clone(),
             grown: self.grown.subscribe(),
+            kept: self.kept.clone(),
             folder: self.folder.clone(),
             inbox: self.sender.clone(),
         };
@@ -482,6 +485,8 @@ impl Agent {
             inbox: self.sender.clone(),
             output: self.output.clone(),
             grown: self.grown.clone(),
+            kept: self.kept.clone(),
+            references: Rc::new(self.values.references.clone()),
             processes: self.processes.clone(),
             caller: self.caller,
             folder: self.folder.clone(),

@@ -177,12 +177,27 @@ async fn reap(shared: &Shared, spec: &UnitSpec, how: ReapHow, wants: &mut watch:
 struct Reading {
     source: Source,
     at: u64,
-    /// Up to where it has been asked for.
+    /// Up to where it has been asked for, in so many pieces that are not answered yet.
     asked: u64,
+    under_way: u32,
     /// Where it ends, as far as that is known.
     end: u64,
     digest: String,
     artifacts: Option<String>,
+}
+
+impl Reading {
+    /// The next piece to ask for, unless enough is under way.
+    fn next_piece(&mut self, read: u64) -> Option<Ask> {
+        if self.asked >= self.end || self.asked - self.at + PIECE > MAX_READ {
+            return None;
+        }
+        let length = PIECE.min(self.end - self.asked);
+        let ask = Ask::Read { read, source: self.source.clone(), from: self.asked, length };
+        self.asked += length;
+        self.under_way += 1;
+        Some(ask)
+    }
 }
 
 struct Session<'a> {
@@ -318,7 +333,10 @@ impl<'a> Session<'a> {
         let Keep { length, digest, artifacts, .. } = keep.clone();
         self.next_read += 1;
         let read = self.next_read;
-        self.reads.insert(read, Reading { source: keep.source(), at, asked: at, end: length, digest, artifacts });
+        self.reads.insert(
+            read,
+            Reading { source: keep.source(), at, asked: at, under_way: 0, end: length, digest, artifacts },
+        );
         self.go_on(read).await
     }
 
@@ -329,6 +347,7 @@ impl<'a> Session<'a> {
             source: Source::Output,
             at: kept,
             asked: kept,
+            under_way: 0,
             end: kept,
             digest: String::new(),
             artifacts: None,
@@ -338,14 +357,11 @@ impl<'a> Session<'a> {
 
     /// Asks for the next piece, or finishes.
     async fn go_on(&mut self, read: u64) -> Result<(), LinkError> {
-        let Some(reading) = self.reads.get_mut(&read) else { return Ok(()) };
         // Several pieces are under way, so that neither end waits for the other.
-        while reading.asked < reading.end && reading.asked - reading.at + PIECE <= MAX_READ {
-            let length = PIECE.min(reading.end - reading.asked);
-            let ask = Ask::Read { read, source: reading.source.clone(), from: reading.asked, length };
-            reading.asked += length;
+        while let Some(ask) = self.reads.get_mut(&read).and_then(|reading| reading.next_piece(read)) {
             say(&mut self.link, &Down::Ask(ask)).await?;
         }
+        let Some(reading) = self.reads.get(&read) else { return Ok(()) };
         if reading.at < reading.end {
             return Ok(());
         }
@@ -481,6 +497,11 @@ impl<'a> Session<'a> {
             self.reads.remove(&answered.read);
             let _ = self.shared.inbox.send(event).await;
             return Ok(());
+        }
+        reading.under_way = reading.under_way.saturating_sub(1);
+        if reading.under_way == 0 {
+            // Whoever had less than was asked for is asked again.
+            reading.asked = reading.at;
         }
         self.go_on(answered.read).await?;
         let end = wants.borrow().output_end;

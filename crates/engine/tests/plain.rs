@@ -1,5 +1,7 @@
 //! Executions in a world where nothing goes wrong.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::time::Duration;
 
 use testudo_core::run::{Status, StopHow};

@@ -179,10 +179,14 @@ fn look_into(hand: &Hand, path: &Path, name: &Path, size: u64) {
     }
     let Ok(bytes) = fs::read(path) else { return };
     let start = &bytes[..bytes.len().min(PROLOGUE)];
-    if !start.windows(b"<testsuite".len()).any(|window| window == b"<testsuite") {
+    let wide = start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]);
+    if !wide && !start.windows(b"<testsuite".len()).any(|window| window == b"<testsuite") {
         return;
     }
     let read = junit::read(&bytes);
+    if wide && read.cases.is_empty() {
+        return;
+    }
     for lost in &read.lost {
         hand.say(&format!("warn: {}: {lost}", name.display()));
     }
@@ -192,7 +196,8 @@ fn look_into(hand: &Hand, path: &Path, name: &Path, size: u64) {
         .cases
         .into_iter()
         .map(|mut case| {
-            for text in [&mut case.suite, &mut case.class, &mut case.name, &mut case.message, &mut case.details] {
+            let texts = [&mut case.suite, &mut case.class, &mut case.name, &mut case.message, &mut case.details];
+            for text in texts.into_iter().chain(case.file.as_mut()) {
                 *text = mask.text(text);
             }
             case

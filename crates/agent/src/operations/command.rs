@@ -2,9 +2,9 @@
 
 use std::{ffi::OsString, os::unix::ffi::OsStringExt, path::Path, process};
 
-use testudo_core::run::Outcome;
+use testudo_core::run::{Outcome, Report};
 
-use super::{Hand, files::Placed, outputs};
+use super::{Hand, files::Placed, marks::Marks, outputs};
 use crate::{
     scope::Environment,
     sys::{self, Exit},
@@ -17,6 +17,8 @@ pub(crate) struct Command {
     files: Placed,
 }
 
+/// Most output that nobody has kept yet; then the command has to wait.
+const MOST_UNKEPT: u64 = 1 << 30;
 /// Longer scripts travel as files.
 const SCRIPT_AS_ARGUMENT: usize = 32 * 1024;
 
@@ -58,18 +60,29 @@ pub(super) async fn run(hand: &Hand, command: process::Command, name: &std::ffi:
         Err(error) => return Outcome::Error { message: format!("{}: {error}", Path::new(name).display()) },
     };
     let mut buffer = vec![0; 256 * 1024];
+    let mut passing = Passing { hand, marks: Marks::default(), text: Vec::new() };
+    let mut kept = hand.kept.subscribe();
+    let mut warned = false;
     let exit = loop {
+        let full = hand.output.borrow().length().saturating_sub(*kept.borrow_and_update()) > MOST_UNKEPT;
+        if full && !warned {
+            warned = true;
+            let text = "nobody keeps the output: the command waits until somebody does".to_owned();
+            hand.report(Report::Warned { text });
+        }
         tokio::select! {
-            read = started.output.read(&mut buffer) => match read {
+            read = started.output.read(&mut buffer), if !full => match read {
                 // All its writers are gone; the process itself may still be there.
                 Ok(0) | Err(_) => break (&mut started.exit).await,
                 Ok(length) => {
-                    if let Some(failed) = pass_on(hand, &buffer[..length]) {
+                    if let Some(failed) = passing.on(&buffer[..length]) {
                         sys::signal_all(libc::SIGKILL);
                         return failed;
                     }
                 }
             },
+            // The sender lives as long as the agent.
+            _ = kept.changed(), if full => {}
             exit = &mut started.exit => break exit,
         }
     };
@@ -79,11 +92,14 @@ pub(super) async fn run(hand: &Hand, command: process::Command, name: &std::ffi:
         match started.output.read(&mut buffer).await {
             Ok(0) | Err(_) => break,
             Ok(length) => {
-                if let Some(failed) = pass_on(hand, &buffer[..length]) {
+                if let Some(failed) = passing.on(&buffer[..length]) {
                     return failed;
                 }
             }
         }
+    }
+    if let Some(failed) = passing.end() {
+        return failed;
     }
     match exit {
         Ok(Exit::Code(code)) => Outcome::Exit { code },
@@ -92,12 +108,42 @@ pub(super) async fn run(hand: &Hand, command: process::Command, name: &std::ffi:
     }
 }
 
-fn pass_on(hand: &Hand, bytes: &[u8]) -> Option<Outcome> {
-    let mut output = hand.output.borrow_mut();
-    let written = output.write(bytes);
-    hand.grown.send_replace(output.length());
-    let error = written.err()?;
-    Some(Outcome::Error { message: format!("the output could not be written down: {error}") })
+/// Output on its way from a command to the unit's own.
+struct Passing<'a> {
+    hand: &'a Hand,
+    marks: Marks,
+    text: Vec<u8>,
+}
+
+impl Passing<'_> {
+    /// Passes a chunk on; how the command ends if it cannot be written down.
+    fn on(&mut self, bytes: &[u8]) -> Option<Outcome> {
+        if self.marks.has_nothing_to_do(bytes) {
+            return self.write(bytes);
+        }
+        self.text.clear();
+        let hand = self.hand;
+        self.marks.feed(bytes, &mut self.text, &mut |name, value| hand.emit(name, &value));
+        let text = std::mem::take(&mut self.text);
+        let failed = self.write(&text);
+        self.text = text;
+        failed
+    }
+
+    fn end(&mut self) -> Option<Outcome> {
+        let mut text = Vec::new();
+        let hand = self.hand;
+        self.marks.finish(&mut text, &mut |name, value| hand.emit(name, &value));
+        self.write(&text)
+    }
+
+    fn write(&self, bytes: &[u8]) -> Option<Outcome> {
+        let mut output = self.hand.output.borrow_mut();
+        let written = output.write(bytes);
+        self.hand.grown.send_replace(output.length());
+        let error = written.err()?;
+        Some(Outcome::Error { message: format!("the output could not be written down: {error}") })
+    }
 }
 
 fn signal_name(signal: i32) -> String {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use testudo_core::{
-    run::{Execution, Status, UnitKey},
+    run::{Execution, Outcome, Status, UnitKey},
     summary::{self, FoundCase, Summary, place_of, title_of},
 };
 use testudo_store::{Folder, Lines, Meta, OutputReader};
@@ -129,16 +129,22 @@ fn failures(over: &Over<'_>, causes: &[Cause], view: View) -> Vec<String> {
     let cases = &over.summary.failures;
     // A unit whose report tells of failed cases has told why it failed.
     let told = |cause: &&Cause| cases.iter().any(|found| found.unit == cause.unit);
-    let raw: Vec<&Cause> = causes.iter().filter(|cause| !told(cause)).collect();
+    let mut raw: Vec<(&Cause, usize)> = Vec::new();
+    for cause in causes.iter().filter(|cause| !told(cause)) {
+        match raw.iter_mut().find(|(first, _)| alike(over, first, cause)) {
+            Some((_, others)) => *others += 1,
+            None => raw.push((cause, 0)),
+        }
+    }
     let room = view.show_failures.saturating_sub(cases.len());
     let mut lines = Vec::new();
     for found in cases.iter().take(view.show_failures) {
         lines.push(String::new());
         lines.extend(case(found, view));
     }
-    for cause in raw.iter().take(room) {
+    for (cause, others) in raw.iter().take(room) {
         lines.push(String::new());
-        lines.extend(raw_cause(over, cause, view));
+        lines.extend(raw_cause(over, cause, *others, view));
     }
     let more = (cases.len() + raw.len()).saturating_sub(view.show_failures);
     if more > 0 && view.show_failures > 0 {
@@ -162,13 +168,32 @@ fn case(found: &FoundCase, view: View) -> Vec<String> {
     lines
 }
 
-fn raw_cause(over: &Over<'_>, cause: &Cause, view: View) -> Vec<String> {
+/// Workers that failed for the same reason before their commands had a say are one failure.
+fn alike(over: &Over<'_>, one: &Cause, other: &Cause) -> bool {
+    let early = |cause: &Cause| {
+        let outcome = over.execution.unit(&cause.unit).zip(cause.step);
+        let outcome = outcome.and_then(|(unit, step)| unit.run.state(step).outcome.as_ref());
+        !matches!(outcome, Some(Outcome::Exit { .. }))
+    };
+    one.why == other.why && early(one) && early(other) && one.unit != other.unit
+}
+
+fn raw_cause(over: &Over<'_>, cause: &Cause, others: usize, view: View) -> Vec<String> {
     let (step, worker) = why::named(over.execution, cause);
     let name = if step.is_empty() { over.meta.workflow.clone() } else { step };
+    let worker = match others {
+        0 => worker,
+        1 => format!("{worker} and another"),
+        more => format!("{worker} and {} others", words::count(more as u64)),
+    };
     let mut lines = vec![headline(&name, &worker, cause.status, view)];
     // Why it was stopped stands in the first line of all.
     let why = if cause.stopped { "it was under way" } else { &cause.why };
     lines.extend(why.lines().map(|line| format!("  {line}")));
+    if cause.child.is_some() {
+        // What its step wrote only says so once more.
+        return lines;
+    }
     let tail = (over.tail)(&cause.unit, cause.step);
     let blank = |line: &&String| line.trim().is_empty();
     let from = tail.iter().take_while(blank).count();
@@ -229,6 +254,12 @@ fn slowest_line(slowest: &FoundCase, view: View) -> String {
 
 /// The command that shows what the first failure wrote.
 fn log_command(over: &Over<'_>, causes: &[Cause], name: &str) -> String {
+    let child = causes.first().and_then(|cause| cause.child.as_ref());
+    if over.summary.failures.is_empty()
+        && let Some(child) = child
+    {
+        return format!("testudo logs {}", quoted(child));
+    }
     let (step, worker) = match (over.summary.failures.first(), causes.first()) {
         (Some(found), _) => (found.step.clone(), found.worker.clone()),
         (None, Some(cause)) => why::named(over.execution, cause),

@@ -37,22 +37,33 @@ pub(super) fn is_alone(plan: &UnitPlan) -> bool {
 
 /// Steps whose work is other units say of each what is told here anyway, in better words.
 pub(super) fn repeats(plan: &UnitPlan) -> Option<Filter> {
-    let mut leads: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+    let mut told: BTreeMap<u32, Told> = BTreeMap::new();
     for (at, step) in plan.steps.iter().enumerate() {
-        let starts = match &step.operation {
-            Some(Operation::Parallel(_)) => vec!["worker/".to_owned()],
+        let what = match &step.operation {
+            Some(Operation::Parallel(_)) => Told::Starting(vec!["worker/".to_owned()]),
             Some(Operation::StartServices { services }) => {
-                services.iter().map(|(name, _)| format!("{name}/")).collect()
+                Told::Starting(services.iter().map(|(name, _)| format!("{name}/")).collect())
             }
+            Some(Operation::Execute(_)) => Told::Bulleted,
             _ => continue,
         };
-        leads.insert(u32::try_from(at).unwrap_or(u32::MAX), starts);
+        told.insert(u32::try_from(at).unwrap_or(u32::MAX), what);
     }
-    if leads.is_empty() {
+    if told.is_empty() {
         return None;
     }
-    Some(Box::new(move |step, line| {
-        let starts = leads.get(&step);
-        !starts.is_some_and(|starts| starts.iter().any(|start| line.starts_with(start.as_bytes())))
+    Some(Box::new(move |step, line| match told.get(&step) {
+        None => true,
+        Some(Told::Starting(starts)) => !starts.iter().any(|start| line.starts_with(start.as_bytes())),
+        Some(Told::Bulleted) => !line.windows(BULLET.len()).any(|part| part == BULLET.as_bytes()),
     }))
 }
+
+/// How the lines that are told otherwise look.
+enum Told {
+    Starting(Vec<String>),
+    Bulleted,
+}
+
+/// Between the name of an execution and what is said of it.
+const BULLET: &str = " • ";

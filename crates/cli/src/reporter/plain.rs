@@ -9,7 +9,7 @@ use std::{
 use jiff::Timestamp;
 use testudo_core::{
     plan::{Operation, Role, Step, UnitPlan},
-    run::{Event, Execution, Report, Status, StopHow, Timer, UnitKey},
+    run::{Event, Execution, Outcome, Report, Status, StopHow, Timer, UnitKey},
 };
 use testudo_engine::News;
 use testudo_store::Folder;
@@ -163,6 +163,34 @@ impl Plain {
         }
     }
 
+    fn attempted(&mut self, execution: &Execution, key: &UnitKey, step: usize, outcome: &Outcome, at: Timestamp) {
+        let Some(unit) = execution.unit(key) else { return };
+        let run = &unit.run;
+        let status = run.status(step);
+        if status.is_fine() && !is_section(run.step(step)) {
+            return;
+        }
+        if key == &UnitKey::main()
+            && is_top(&self.folder, execution)
+            && let Some(marker) = self.fold.close(step, at)
+        {
+            let id = &execution.plan().execution.id;
+            self.streams.line(id, key, Place::Behind, marker, &mut self.out);
+        }
+        // An error has been said where the output of the step would be.
+        let why = match outcome {
+            Outcome::Error { .. } => String::new(),
+            _ if status.is_fine() => String::new(),
+            _ => why::of_leaf(execution, key, step),
+        };
+        let took = rows::took(rows::span(run, step), at).unwrap_or_default();
+        let mut text = verdict(status, &words::duration(took), &why);
+        if !status.is_fine() && run.step(step).optional {
+            text.push_str(" (ignored)");
+        }
+        self.say(execution, key, Place::Behind, &text);
+    }
+
     fn report(&mut self, execution: &Execution, key: &UnitKey, report: &Report, at: Timestamp) {
         let Some(unit) = execution.unit(key) else { return };
         let run = &unit.run;
@@ -176,24 +204,10 @@ impl Plain {
                 let step = u32::try_from(*step).unwrap_or(u32::MAX);
                 self.streams.open(&execution.plan().execution.id, key, step, nanos, &mut self.out);
             }
-            Report::Attempted { step, again: false, .. } if in_sections && *step < plan.steps.len() => {
-                if is_main
-                    && is_top(&self.folder, execution)
-                    && let Some(marker) = self.fold.close(*step, at)
-                {
-                    let id = &execution.plan().execution.id;
-                    self.streams.line(id, key, Place::Behind, marker, &mut self.out);
-                }
-                let status = run.status(*step);
-                let why = if status.is_fine() { String::new() } else { why::of_leaf(execution, key, *step) };
-                let took = rows::took(rows::span(run, *step), at).unwrap_or_default();
-                let mut text = verdict(status, &words::duration(took), &why);
-                if !status.is_fine() && run.step(*step).optional {
-                    text.push_str(" (ignored)");
-                }
-                self.say(execution, key, Place::Behind, &text);
+            Report::Attempted { step, again: false, outcome, .. } if in_sections && *step < plan.steps.len() => {
+                self.attempted(execution, key, *step, outcome, at);
             }
-            Report::Skipped { step } if in_sections && *step < plan.steps.len() => {
+            Report::Skipped { step } if is_main && *step < plan.steps.len() => {
                 let text = format!("{}: skipped", title(plan, *step));
                 self.say(execution, key, Place::Behind, &text);
             }
@@ -312,6 +326,9 @@ fn has_sections(plan: &UnitPlan) -> bool {
 fn opener(plan: Arc<UnitPlan>, lead: String, fold: Fold) -> Opener {
     Box::new(move |step, nanos| {
         let step = usize::try_from(step).ok().filter(|step| *step < plan.steps.len())?;
+        if !is_section(&plan.steps[step]) {
+            return None;
+        }
         let title = title(&plan, step);
         let at = Timestamp::from_nanosecond(i128::from(nanos)).unwrap_or(Timestamp::UNIX_EPOCH);
         Some(fold.open(step, &title, at).unwrap_or_else(|| format!("{lead}{title}\n")))
@@ -321,12 +338,15 @@ fn opener(plan: Arc<UnitPlan>, lead: String, fold: Fold) -> Opener {
 /// `(2/5) label`, with the group that the step belongs to.
 fn title(plan: &UnitPlan, step: usize) -> String {
     let leaves: Vec<usize> =
-        plan.steps.iter().enumerate().filter(|(_, step)| step.operation.is_some()).map(|(at, _)| at).collect();
+        plan.steps.iter().enumerate().filter(|(_, step)| is_section(step)).map(|(at, _)| at).collect();
     let place = leaves.iter().filter(|leaf| **leaf <= step).count() + usize::from(plan.steps[step].operation.is_none());
-    let own = &plan.steps[step];
-    let around = own.parent.and_then(|parent| plan.steps.get(parent)).filter(|parent| parent.parent.is_some());
+    // A group that nobody named stands for what it begins with.
+    let nameless = |step: &Step| step.operation.is_none() && step.name.is_none();
+    let end = plan.steps[step].end;
+    let own = plan.steps[step..end].iter().find(|step| !nameless(step)).unwrap_or(&plan.steps[step]);
+    let around = own.parent.and_then(|parent| plan.steps.get(parent)).and_then(|parent| parent.name.as_deref());
     let label = match around {
-        Some(group) if own.name.is_none() => format!("{}: {}", group.label(), own.label()),
+        Some(group) if own.name.is_none() => format!("{group}: {}", own.label()),
         _ => own.label().to_owned(),
     };
     format!("({place}/{}) {label}", leaves.len())

@@ -135,6 +135,19 @@ fn of_block(block: &Block, ready: &BTreeMap<UnitKey, Duration>) -> String {
 }
 
 fn services(block: &Block, ready: &BTreeMap<UnitKey, Duration>) -> String {
+    let failed: Vec<&str> = block
+        .instances
+        .iter()
+        .filter(|one| one.phase.status() == Some(Status::Failed))
+        .map(|one| one.group.as_str())
+        .collect();
+    if let Some(first) = failed.first() {
+        return if failed.len() == 1 {
+            format!("{first} failed")
+        } else {
+            format!("{} failed", words::counted(failed.len() as u64, "service"))
+        };
+    }
     let [instance] = block.instances.as_slice() else {
         let slowest = block.instances.iter().filter_map(|instance| ready.get(&instance.key)).max();
         let after = slowest.map(|after| format!(" ready after {}", words::duration(*after))).unwrap_or_default();

@@ -1,5 +1,7 @@
 //! Why something failed: the steps and units that went wrong by themselves, not what failed because of them.
 
+use std::collections::BTreeSet;
+
 use testudo_core::{
     plan::{Operation, Step},
     run::{Block, BlockKind, Execution, Instance, Outcome, Status, Told, Unit, UnitKey, UnitPhase, UnitRun, Work},
@@ -18,6 +20,8 @@ pub(super) struct Cause {
     pub(super) why: String,
     /// It was taken down by a stop: worth a word only where nothing else went wrong.
     pub(super) stopped: bool,
+    /// It was another execution, of this name: its own log tells more.
+    pub(super) child: Option<String>,
 }
 
 /// What went wrong, the worst first.
@@ -27,6 +31,9 @@ pub(super) fn causes(execution: &Execution) -> Vec<Cause> {
     if causes.iter().any(|cause| !cause.stopped) {
         causes.retain(|cause| !cause.stopped);
     }
+    // A service that failed is why its start failed, and why its stop did.
+    let mut known = BTreeSet::new();
+    causes.retain(|cause| cause.child.is_some() || known.insert((cause.unit.clone(), cause.step)));
     causes.sort_by_key(|cause| match cause.status {
         Status::Failed => 0,
         Status::Timeout => 1,
@@ -48,18 +55,32 @@ fn of_unit(execution: &Execution, key: &UnitKey, causes: &mut Vec<Cause>) {
         if causes.len() == found {
             let outcome = unit.run.state(at).outcome.as_ref();
             let stopped = matches!(outcome, Some(Outcome::Stopped));
-            causes.push(Cause { unit: key.clone(), step: Some(at), status, why: of_step(&unit.run, at), stopped });
+            causes.push(Cause {
+                unit: key.clone(),
+                step: Some(at),
+                status,
+                why: of_step(&unit.run, at),
+                stopped,
+                child: None,
+            });
         }
     }
     if let UnitPhase::Lost(reason) = &unit.phase
         && unit.over.is_none()
     {
         let step = running(&unit.run);
-        causes.push(Cause { unit: key.clone(), step, status: Status::Aborted, why: reason.clone(), stopped: false });
+        causes.push(Cause {
+            unit: key.clone(),
+            step,
+            status: Status::Aborted,
+            why: reason.clone(),
+            stopped: false,
+            child: None,
+        });
     } else if causes.len() == before
         && let Some(why) = broken_service(unit)
     {
-        causes.push(Cause { unit: key.clone(), step: None, status: Status::Failed, why, stopped: false });
+        causes.push(Cause { unit: key.clone(), step: None, status: Status::Failed, why, stopped: false, child: None });
     }
 }
 
@@ -96,6 +117,7 @@ fn of_block(execution: &Execution, key: &UnitKey, at: usize, causes: &mut Vec<Ca
                 status: instance.phase.status().unwrap_or(Status::Failed),
                 why: of_instance(block, place),
                 stopped: false,
+                child: matches!(instance.work, Work::Child(_)).then(|| instance.group.clone()),
             }),
         }
     }

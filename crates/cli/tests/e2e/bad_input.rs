@@ -153,3 +153,29 @@ fn a_full_disk_ends_the_run_and_says_so() {
     let all = format!("{}{}", ended.stdout, ended.stderr);
     assert!(all.contains("No space left on device"), "{all}");
 }
+
+#[test]
+fn the_references_reading_of_a_status_can_be_had() {
+    let steps =
+        "steps:\n- name: slow\n  timeout: 200ms\n  shell: sleep 5\n- {name: last, condition: always, shell: 'true'}";
+    for (system, status) in [("", "failed"), ("system: {status: reference}\n", "aborted")] {
+        let place = Place::new();
+        let file = place.write("status.yaml", &workflow(&format!("{system}{steps}")));
+        assert_eq!(place.end(&["run", file.to_str().unwrap()]).code, Some(1));
+        let listed = place.ok(&["ls"]).stdout;
+        assert!(listed.contains(status), "{listed}");
+    }
+}
+
+#[test]
+fn what_is_not_carried_out_is_said_in_the_plan() {
+    let place = Place::new();
+    let file = place.write(
+        "notes.yaml",
+        &workflow("system: {onDisruption: rerun}\nconcurrency: {max: 1}\nsteps:\n- parallel: {count: 2, maxFailures: 1, shell: 'true'}"),
+    );
+    let plan = place.ok(&["plan", file.to_str().unwrap()]);
+    for field in ["system.onDisruption", "concurrency", "parallel.maxFailures"] {
+        assert!(plan.stdout.contains(field), "{field}: {}", plan.stdout);
+    }
+}

@@ -184,3 +184,45 @@ fn a_secret_travels_to_workers_and_children_and_still_shows_nowhere() {
         assert!(!bytes.windows(SECRET.len()).any(|window| window == SECRET.as_bytes()), "{}", file.display());
     }
 }
+
+#[test]
+fn a_value_that_a_program_prints_is_read_by_a_later_step() {
+    let place = Place::new();
+    let ended = place.run("printed-value", &[]);
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+    let logs = place.logs(&[]);
+    // A hint about a step's state is nobody's but the agent's: it stays text.
+    assert_eq!(logs, "before\nafter\n\u{1}\u{5}\u{6}prints\u{3}end\u{4}\"passed\"\u{3}\n3 by ada\n");
+}
+
+#[test]
+fn the_examples_of_the_manual_on_matrix_and_sharding_are_planned_and_shown() {
+    let corpus = crate::harness::fixture("x").with_file_name("../corpus/docs");
+    for (name, code, parts) in [
+        (
+            "matrix-and-sharding__example-matrix-test-suite",
+            0,
+            &["2 executions, all at once", "https://docs.testkube.io"][..],
+        ),
+        ("matrix-and-sharding__example-sharded-playwright", 0, &["2 instances = 2 shards", "1/2", "--shard 1/2"][..]),
+        ("matrix-and-sharding__example-matrix-services", 2, &["selenium/standalone-chrome", "command:"][..]),
+        ("parallel__example-parallel-fail-fast", 0, &["4 instances = 4 shards", "end with the first failure"][..]),
+        ("parallel__example-parallel-with-static-files-2", 0, &["k6 run /k6.js --iterations 100", "paused before"][..]),
+        (
+            "parallel__example-sharded-playwright-test-with-artifacts-fetch",
+            0,
+            &["hands back /data/out", "(always)"][..],
+        ),
+        ("parallel__example-sharded-playwright-test-with-artifacts", 0, &["Upload artifacts", "keeps **/*"][..]),
+        ("parallel__example-distributed-k6", 2, &["template \"distribute/evenly\" not found", ":25:19"][..]),
+    ] {
+        let place = Place::new();
+        let file = corpus.join(format!("articles.test-workflows-{name}.yaml"));
+        let ended = place.end(&["plan", file.to_str().unwrap()]);
+        let all = format!("{}{}", ended.stdout, ended.stderr);
+        assert_eq!(ended.code, Some(code), "{name}\n{all}");
+        for part in parts {
+            assert!(all.contains(part), "{part:?} is not in the plan of {name}\n{all}");
+        }
+    }
+}

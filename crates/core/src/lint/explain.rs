@@ -60,12 +60,20 @@ const TEXTS: &[(&str, &str)] = &[
     ),
     ("empty-value", "The field must hold some text."),
     (
+        "entrypoint",
+        "A step without `command` and `shell` runs what its image starts with. Where units are processes there are no images:\nthe command comes from a table of well-known images, from `--image-command IMAGE=COMMAND`, or from `command:`.",
+    ),
+    (
         "expansion",
         "The instances of a block could not be told: a list or a count is not known, no list, no number, or too large.",
     ),
     (
         "expression",
         "A template (text with `{{ }}`) or an expression (a field such as `condition`, which takes none) does not compile or\nhas no value. A literal `{{` is written `{{ \"{{\" }}`.",
+    ),
+    (
+        "instance",
+        "A block of `parallel` or `services` has an instance that cannot be made. What is wrong is told of the first of them;\nit is known before the run because the block's lists are.",
     ),
     (
         "kubernetes-key",
@@ -97,6 +105,7 @@ const TEXTS: &[(&str, &str)] = &[
         "portability",
         "The field is testudo's own. Other runners of this file refuse it, or ignore it. `lint --strict-testkube` makes it an\nerror; annotations under `testudo.dev/` are always portable.",
     ),
+    ("probe-port", "The port of a readiness probe is a number between 1 and 65535; names of ports mean nothing here."),
     (
         "retry-without-effect",
         "`retry` is handed to single operations (`run`, `shell`, `execute`, `artifacts`, content). Groups of steps and\n`parallel` are not repeated: write it on the nested steps, or inside the block for each worker's first step.",

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Deadline, Execute, ExecuteEntry, FetchEntry, File, Git, Identity, Limits, Note, Operation, PLAN_VERSION, Parallel,
-    Plan, Platform, Probe, ProbeAction, Reference, Retry, Role, ServicePlan, StatusRule, Surroundings, Tarball,
-    UnitPlan, Unpack,
+    Deadline, Execute, ExecuteEntry, ExpandFailure, Expanded, FetchEntry, File, Git, Identity, Limits, Note, Operation,
+    PLAN_VERSION, Parallel, Plan, Platform, Probe, ProbeAction, Reference, Retry, Role, ServicePlan, StatusRule,
+    Surroundings, Tarball, UnitPlan, Unpack,
     container::{Around, reference},
+    expand::{expand_parallel, expand_services},
     flatten::{Raw, flatten, number, slug},
     notes,
     parts::{REPOSITORY, artifacts_of, git_of, selects, texts},
@@ -16,6 +17,8 @@ use super::{
 };
 use crate::{
     duration,
+    expr::{Expr, ExprError, Scope},
+    run::Work,
     source::{Diagnostic, Node},
 };
 
@@ -451,6 +454,9 @@ impl<'a> Builder<'a> {
             }
             if let Err(problems) = service_unit(&block, self.platform, &[]) {
                 self.problems.extend(problems);
+            } else {
+                let alone = [(name.to_string(), block.clone())];
+                self.look_at_instances(&block, expand_services(&alone, &Nothing, "", self.platform));
             }
             logs.push((name.to_string(), block.get_str("logs").map(str::to_owned)));
             services.push((name.to_string(), block));
@@ -474,13 +480,34 @@ impl<'a> Builder<'a> {
         if let Err(problems) = worker_unit(&block, self.platform, &[], &[]) {
             self.problems.extend(problems);
         }
-        Operation::Parallel(Box::new(Parallel {
+        let parallel = Parallel {
             parallelism: block.get_int("parallelism").and_then(|n| u32::try_from(n).ok()).unwrap_or(1000),
             fail_fast: block.get_bool("failFast") == Some(true),
             logs: block.get_str("logs").map(str::to_owned),
             ids: self.ids.iter().cloned().collect(),
             block,
-        }))
+        };
+        if self.problems.is_empty() {
+            self.look_at_instances(&parallel.block, expand_parallel(&parallel, &Nothing, "", self.platform));
+        }
+        Operation::Parallel(Box::new(parallel))
+    }
+
+    /// Where instances are known already, what is wrong with one is wrong with the plan; where they are not, a run
+    /// will tell.
+    fn look_at_instances(&mut self, block: &Node, expanded: Result<Vec<Expanded>, ExpandFailure>) {
+        let broken = expanded.unwrap_or_default().into_iter().find_map(|one| match one.work {
+            Work::Broken(why) => Some((one.position, why)),
+            Work::Unit(_) | Work::Child(_) => None,
+        });
+        if let Some((position, why)) = broken {
+            let message = format!("instance {position} cannot be made: {why}");
+            self.problems.push(
+                Diagnostic::error("instance", message)
+                    .at(block.span)
+                    .help("where an image's entrypoint is meant, say what to run with `command:` or --image-command"),
+            );
+        }
     }
 
     fn execute(&mut self, node: &Node) -> Operation {
@@ -608,6 +635,15 @@ fn leaf(category: &str, kind: &'static str, operation: Operation, around: &Aroun
 fn placed_content(around: &Around) -> Raw {
     let git = Git { mount_path: REPOSITORY.to_owned(), replaced: true, ..Git::default() };
     leaf("Copy the working tree", "content", Operation::Git(Box::new(git)), around)
+}
+
+/// Knows nothing: what can be told without a run.
+struct Nothing;
+
+impl Scope for Nothing {
+    fn get(&self, _: &str) -> Result<Option<Expr>, ExprError> {
+        Ok(None)
+    }
 }
 
 /// A note about a field that is valid and not carried out.

@@ -15,16 +15,36 @@ const NOT_CARRIED: &[(&str, &str)] = &[
     ("pvcs", "volume claims need a cluster"),
 ];
 
+/// Fields that nothing here carries out yet, by the field that holds them and their own name.
+const NOT_YET: &[(&str, &str, &str)] = &[
+    ("spec", "concurrency", "runs of this machine do not wait for one another"),
+    ("spec", "events", "schedules need a server"),
+    ("spec", "timeouts", "runs of this machine do not queue"),
+    ("execution", "target", "there is one place to run: here"),
+    ("system", "onDisruption", "a unit that is lost is not made again"),
+    ("system", "keepPod", "units are always removed when they have ended"),
+    ("services", "onFailure", "a service is judged when it is stopped"),
+    ("parallel", "balance", "shards are cut by count"),
+    ("parallel", "distribute", "shards are cut by count"),
+    ("parallel", "maxFailures", "only `failFast` ends a block early"),
+    ("workflows", "tarball", "files do not travel to executions that a step starts"),
+    ("workflows", "fetch", "artifacts of executions that a step starts stay with them"),
+];
+
 /// Looks through a workflow for what processes cannot do.
 pub(super) fn for_processes(spec: &Node) -> Vec<Note> {
     let mut found = BTreeSet::new();
-    look(spec, "spec", &mut found);
+    look(spec, "spec", "spec", &mut found);
     found.into_iter().collect()
 }
 
-fn look(node: &Node, path: &str, found: &mut BTreeSet<Note>) {
+/// Looks at one node, which the field `inside` holds: of a map of services each of its entries.
+fn look(node: &Node, inside: &str, path: &str, found: &mut BTreeSet<Note>) {
     for (key, value) in node.entries() {
         let below = format!("{path}.{}", &**key);
+        if let Some((.., message)) = NOT_YET.iter().find(|(holder, field, _)| *holder == inside && *field == &**key) {
+            found.insert(note(&below, message));
+        }
         if let Some((field, message)) = NOT_CARRIED.iter().find(|(field, _)| *field == &**key) {
             // One line a kind of field, not one a place.
             if !found.iter().any(|note| note.path.ends_with(&format!(".{field}"))) {
@@ -50,10 +70,15 @@ fn look(node: &Node, path: &str, found: &mut BTreeSet<Note>) {
                 }
             }
             "env" | "matrix" | "shards" | "config" | "files" | "events" => {}
-            _ => look(value, &below, found),
+            "services" => {
+                for (name, service) in value.entries() {
+                    look(service, "services", &format!("{below}.{}", &**name), found);
+                }
+            }
+            key => look(value, key, &below, found),
         }
     }
     for (index, value) in node.items().iter().enumerate() {
-        look(value, &format!("{path}[{index}]"), found);
+        look(value, inside, &format!("{path}[{index}]"), found);
     }
 }

@@ -324,6 +324,29 @@ impl UnitRun {
         }
     }
 
+    /// How the unit stands by the reference's flat scan of its steps (`spec.system.status: reference`).
+    pub fn overall_as_reference(&self) -> Status {
+        let shown = || {
+            (1..self.plan.steps.len()).filter(|at| {
+                let step = &self.plan.steps[*at];
+                step.operation.is_some() || step.name.is_some() || step.optional || step.negative
+            })
+        };
+        let has = |status: Status| shown().any(|at| self.status(at) == status);
+        let counts = |at: &usize| !self.plan.steps[*at].optional;
+        if has(Status::Canceled) {
+            Status::Canceled
+        } else if has(Status::Aborted) {
+            Status::Aborted
+        } else if shown().filter(counts).any(|at| self.status(at) == Status::Failed) {
+            Status::Failed
+        } else if shown().filter(counts).all(|at| self.status(at).is_fine()) {
+            Status::Passed
+        } else {
+            Status::Aborted
+        }
+    }
+
     /// The exit code that a step shows: the real one, 137 when it was killed or ran out of time.
     pub fn exit_code(&self, step: usize) -> Option<i32> {
         match self.steps[step].outcome.as_ref()? {

@@ -221,10 +221,14 @@ impl Agent {
             Down::Welcome { seq } => {
                 if let Some(link) = self.links.get_mut(&id) {
                     link.welcomed = true;
-                    lock(&self.disk).after(seq).into_iter().for_each(|report| link.say(Up::Report(report)));
+                    for report in lock(&self.disk).after(seq) {
+                        link.say(Up::Report(report));
+                    }
                 }
                 let reads: Vec<u64> = self.pulls.keys().copied().collect();
-                reads.into_iter().for_each(|read| self.ask(read));
+                for read in reads {
+                    self.ask(read);
+                }
             }
             Down::Word { id, word } => {
                 if self.heard.insert(id.clone()) {
@@ -328,7 +332,9 @@ impl Agent {
 
     fn tell(&mut self, step: usize, attempt: u32, told: Told) {
         if let (Told::Done { values, .. }, Some(run)) = (&told, &mut self.run) {
-            values.iter().for_each(|(name, value)| run.remember(name.clone(), value.clone()));
+            for (name, value) in values {
+                run.remember(name.clone(), value.clone());
+            }
         }
         if let Some(activity) = &self.activity
             && (activity.step, activity.attempt) == (step, attempt)

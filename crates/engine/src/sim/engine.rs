@@ -77,17 +77,14 @@ impl Lot {
 
     /// The moment at which it ends whatever it does, if there is one.
     pub(super) async fn strike(&self) {
-        match self.fault {
-            Some(EngineFault { moment: Moment::After(time), how, .. }) => {
-                sleep_until(self.begun + time).await;
-                match how {
-                    EngineEnd::Stalls(time) => self.stall(time),
-                    EngineEnd::Dies | EngineEnd::DiesHaving(_) => self.die(),
-                }
-                std::future::pending().await
+        if let Some(EngineFault { moment: Moment::After(time), how, .. }) = self.fault {
+            sleep_until(self.begun + time).await;
+            match how {
+                EngineEnd::Stalls(time) => self.stall(time),
+                EngineEnd::Dies | EngineEnd::DiesHaving(_) => self.die(),
             }
-            _ => std::future::pending().await,
         }
+        std::future::pending::<()>().await;
     }
 
     fn die(&self) {

@@ -67,7 +67,7 @@ impl Maker {
                 step["steps"] = self.steps(place.deeper(), 2);
             }
             40..50 if place.executes => {
-                step["execute"] = self.execute(if place.depth == 0 { "inner" } else { "innermost" })
+                step["execute"] = self.execute(if place.depth == 0 { "inner" } else { "innermost" });
             }
             50..56 => {
                 // Now and then more than one piece of a read.

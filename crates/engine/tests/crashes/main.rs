@@ -224,7 +224,7 @@ fn pauses_and_resumes_change_nothing() {
     cases("pauses", |seed, chance| {
         let mut simulation = simulation(seed);
         let whole = undisturbed(&simulation)?;
-        simulation.controls = (0..1 + chance.below(3)).map(|_| (chance.millis(0, 20_000), Control::Pause)).collect();
+        simulation.controls = (0..=chance.below(3)).map(|_| (chance.millis(0, 20_000), Control::Pause)).collect();
         if chance.percent(50) {
             simulation.engines = generate::engines(chance, appends(&whole), Duration::from_mins(4));
         }

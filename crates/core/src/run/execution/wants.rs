@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Execution, Unit, UnitPhase};
+use crate::plan::StatusRule;
 use crate::run::{
     BlockKind, ChildWant, Ending, InstancePhase, Keep, PackPurpose, ReapHow, Status, StopHow, Timer, Told, UnitKey,
     UnitWant, Wanted, Word, WordId, block::Work,
@@ -232,7 +233,10 @@ impl Execution {
         let main = self.units.get(&UnitKey::main());
         match (&self.stop, main.and_then(Unit::verdict)) {
             (_, Some(status @ (Status::Passed | Status::Failed))) if main.is_some_and(|main| main.over.is_some()) => {
-                status
+                match (self.plan.status, main) {
+                    (StatusRule::Reference, Some(main)) => main.run.overall_as_reference(),
+                    (StatusRule::Tree, _) | (_, None) => status,
+                }
             }
             (Some(stop), _) => match stop.how.ending() {
                 Ending::Canceled => Status::Canceled,

@@ -47,12 +47,11 @@ impl Agent {
     fn dues(&self) -> Vec<(Instant, Due)> {
         let mut dues = Vec::new();
         if let Some(activity) = &self.activity {
-            match &activity.killing {
-                Some(killing) => dues.push((killing.at, Due::Kill)),
-                None => {
-                    let leaf = activity.limit.and_then(|limit| self.clock.moment(limit));
-                    dues.extend(leaf.map(|moment| (moment, Due::Leaf)));
-                }
+            if let Some(killing) = &activity.killing {
+                dues.push((killing.at, Due::Kill));
+            } else {
+                let leaf = activity.limit.and_then(|limit| self.clock.moment(limit));
+                dues.extend(leaf.map(|moment| (moment, Due::Leaf)));
             }
         }
         if let Some(run) = &self.run {
