@@ -4,7 +4,7 @@
 
 use std::{
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::OnceLock,
     time::Duration,
@@ -36,12 +36,12 @@ impl Drop for Processes {
         // A test that failed half-way leaves nothing running.
         let units = fs::read_dir(self.root.path().join("suite/units")).into_iter().flatten().flatten();
         for unit in units {
-            kill(unit.path());
+            kill(&unit.path());
         }
     }
 }
 
-fn kill(unit: PathBuf) {
+fn kill(unit: &Path) {
     let pid = fs::read_to_string(unit.join("pid")).ok().and_then(|pid| Pid::from_raw(pid.parse().ok()?));
     if let Some(pid) = pid {
         let _ = kill_process(pid, Signal::KILL);
@@ -54,7 +54,7 @@ impl Premises for Processes {
     }
 
     fn kill(&self, unit: &UnitSpec) {
-        kill(self.root.path().join(&unit.execution).join("units").join(unit.key.folder()));
+        kill(&self.root.path().join(&unit.execution).join("units").join(unit.key.folder()));
     }
 
     fn runs(&self, _: &UnitSpec, mark: &str) -> bool {

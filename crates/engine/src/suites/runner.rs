@@ -80,7 +80,7 @@ macro_rules! runner_suite {
 }
 
 /// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A unit that runs a script.
 fn unit(script: &str) -> UnitSpec {
