@@ -317,7 +317,11 @@ fn is_section(step: &Step) -> bool {
 fn has_sections(plan: &UnitPlan) -> bool {
     match plan.role {
         Role::Main => true,
-        Role::Worker => plan.steps.iter().filter(|step| is_section(step)).count() > 1,
+        Role::Worker => {
+            // What it keeps for people says so itself.
+            let work = |step: &&Step| is_section(step) && !matches!(step.operation, Some(Operation::Artifacts(_)));
+            plan.steps.iter().filter(work).count() > 1
+        }
         Role::Service(_) => false,
     }
 }
