@@ -128,3 +128,21 @@ fn two_engines_that_keep_the_same_pack_do_not_spoil_it() {
         assert_eq!(ended(&simulation).status, Some(Status::Passed), "{millis}");
     }
 }
+
+#[test]
+fn services_of_one_name_in_two_steps_are_two_units() {
+    let step = |name: &str| {
+        format!(
+            "
+  - name: {name}
+    services: {{db: {{image: x, shell: 'noise 2000; sleep 1000'}}}}
+    steps: [{{name: {name}-use, shell: 'sleep 1'}}, {{name: {name}-again, shell: 'sleep 1'}}]"
+        )
+    };
+    let parallel = "
+  - {name: db, parallel: {count: 1, shell: 'sleep 1'}}";
+    let ended = ended(&simulated(&format!("  steps:{}{}{parallel}", step("a"), step("b"))));
+    assert_eq!(ended.status, Some(Status::Passed));
+    let units: Vec<_> = ended.executions["e"].units().map(|(key, _)| key.to_string()).collect();
+    assert_eq!(units, ["a-services/db/0", "b-services/db/0", "db/0", "main"]);
+}

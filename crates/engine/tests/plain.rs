@@ -151,12 +151,12 @@ fn services_are_there_while_they_are_needed_and_gone_afterwards() {
   - {name: one, condition: 'services.db.1.ip != \"\"', shell: 'sleep 1'}
 ");
     insta::assert_snapshot!(standing(&ended), @"
-    e bad/0 shell failed
-    e db/0 run aborted
-    e db/1 run aborted
     e main one passed
     e main services failed
     e main stop failed
+    e services/bad/0 shell failed
+    e services/db/0 run aborted
+    e services/db/1 run aborted
     failed
     ");
 }

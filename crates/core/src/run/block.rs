@@ -47,6 +47,32 @@ pub struct Block {
     pub stopper: Option<Stopper>,
     /// How many gates have been opened, by instance.
     pub opened: BTreeMap<usize, u32>,
+    tally: Tally,
+}
+
+/// Where the instances of a block are, counted: a block may have thousands, and each event is about one.
+#[derive(Debug, Clone, Default)]
+struct Tally {
+    /// They have a slot and are not gone.
+    slots: BTreeSet<usize>,
+    /// The first that never had a slot.
+    next: usize,
+    waiting: usize,
+    gone: usize,
+    /// They ended other than well.
+    failed: usize,
+}
+
+/// What a block is made with.
+#[derive(Debug, Clone)]
+pub(super) struct Draft {
+    pub(super) kind: BlockKind,
+    pub(super) instances: Vec<Instance>,
+    pub(super) parallelism: usize,
+    pub(super) fail_fast: bool,
+    pub(super) logs: Option<String>,
+    pub(super) stopping: bool,
+    pub(super) always: bool,
 }
 
 /// The step that stops services.
@@ -109,16 +135,60 @@ impl InstancePhase {
 }
 
 impl Block {
-    /// The instances that have a slot: the first so many that are not gone.
+    /// Instances of which none has begun.
+    pub(super) fn new(draft: Draft) -> Self {
+        let Draft { kind, instances, parallelism, fail_fast, logs, stopping, always } = draft;
+        let tally = Tally { waiting: instances.len(), ..Tally::default() };
+        Block {
+            kind,
+            instances,
+            parallelism,
+            fail_fast,
+            logs,
+            told: Vec::new(),
+            heard: 0,
+            stop_told: Vec::new(),
+            stop_heard: 0,
+            done: false,
+            stopping,
+            always,
+            stopper: None,
+            opened: BTreeMap::new(),
+            tally,
+        }
+    }
+
+    /// The instances that have a slot.
     pub fn in_slots(&self) -> impl Iterator<Item = usize> + '_ {
-        let stopping = self.stopping;
-        self.instances
-            .iter()
-            .enumerate()
-            .filter(|(_, instance)| !matches!(instance.phase, InstancePhase::Gone(_)))
-            .filter(move |(_, instance)| !stopping || instance.phase != InstancePhase::Waiting)
-            .take(self.parallelism.max(1))
-            .map(|(at, _)| at)
+        let begun = |at: &usize| !self.stopping || self.instances[*at].phase != InstancePhase::Waiting;
+        self.tally.slots.iter().copied().filter(begun)
+    }
+
+    /// Gives a free slot to the next instance, if there are both.
+    pub(super) fn give_slot(&mut self) -> Option<usize> {
+        let Tally { slots, next, .. } = &mut self.tally;
+        if self.stopping || slots.len() >= self.parallelism.max(1) || *next == self.instances.len() {
+            return None;
+        }
+        slots.insert(*next);
+        *next += 1;
+        Some(*next - 1)
+    }
+
+    /// Moves an instance on.
+    pub(super) fn move_on(&mut self, at: usize, phase: InstancePhase) {
+        let before = std::mem::replace(&mut self.instances[at].phase, phase);
+        let failed = |phase: InstancePhase| phase.status().is_some_and(|status| status != Status::Passed);
+        let gone = |phase| matches!(phase, InstancePhase::Gone(_));
+        let Tally { slots, waiting, gone: all_gone, failed: all_failed, .. } = &mut self.tally;
+        let recount =
+            |count: &mut usize, before: bool, after: bool| *count = *count + usize::from(after) - usize::from(before);
+        recount(waiting, before == InstancePhase::Waiting, phase == InstancePhase::Waiting);
+        recount(all_gone, gone(before), gone(phase));
+        recount(all_failed, failed(before), failed(phase));
+        if gone(phase) {
+            slots.remove(&at);
+        }
     }
 
     /// Whether a stop of the execution leaves it alone: services go when their step says so.
@@ -128,19 +198,18 @@ impl Block {
 
     /// Instances that ended other than well.
     pub fn failures(&self) -> usize {
-        self.instances
-            .iter()
-            .filter(|instance| instance.phase.status().is_some_and(|status| status != Status::Passed))
-            .count()
+        self.tally.failed
+    }
+
+    /// Instances of which nothing has been heard.
+    pub fn unstarted(&self) -> usize {
+        self.tally.waiting
     }
 
     /// Every instance that will ever run is gone.
     pub fn is_over(&self) -> bool {
-        self.instances.iter().all(|instance| match instance.phase {
-            InstancePhase::Gone(_) => true,
-            InstancePhase::Waiting => self.stopping,
-            InstancePhase::Active | InstancePhase::Judged(_) => false,
-        })
+        let waiting = if self.stopping { self.tally.waiting } else { 0 };
+        self.tally.gone + waiting == self.instances.len()
     }
 
     /// Says something in the step's output.

@@ -69,7 +69,7 @@ impl Execution {
         if before == after {
             return;
         }
-        block.instances[at].phase = after;
+        block.move_on(at, after);
         let lost = match &unit.phase {
             UnitPhase::Lost(reason) => Some(reason.clone()),
             _ => None,
@@ -98,27 +98,21 @@ impl Execution {
         if self.units.get(carrier).is_some_and(Unit::is_packing) {
             return;
         }
-        loop {
-            let mut changed = false;
-            for at in block.in_slots().collect::<Vec<_>>() {
-                let instance = &block.instances[at];
-                match &instance.work {
-                    Work::Unit(plan) if !self.units.contains_key(&instance.key) => {
-                        let carrier = Some((carrier.clone(), *step, *attempt, at));
-                        self.units.insert(instance.key.clone(), Unit::new(plan.clone(), carrier));
-                    }
-                    Work::Broken(why) if instance.phase == InstancePhase::Waiting => {
-                        let why = why.clone();
-                        block.instances[at].phase = InstancePhase::Gone(Status::Failed);
-                        block.say_of(at, &format!("failed: {why}"));
-                        block.stopping |= block.fail_fast;
-                        changed = true;
-                    }
-                    Work::Unit(_) | Work::Broken(_) | Work::Child(_) => {}
+        while let Some(at) = block.give_slot() {
+            let instance = &block.instances[at];
+            match &instance.work {
+                Work::Unit(plan) => {
+                    let carrier = Some((carrier.clone(), *step, *attempt, at));
+                    let unit = Unit::new(plan.clone(), carrier);
+                    self.units.insert(instance.key.clone(), unit);
                 }
-            }
-            if !changed {
-                return;
+                Work::Broken(why) => {
+                    let why = why.clone();
+                    block.say_of(at, &format!("failed: {why}"));
+                    block.move_on(at, InstancePhase::Gone(Status::Failed));
+                    block.stopping |= block.fail_fast;
+                }
+                Work::Child(_) => {}
             }
         }
     }
@@ -222,7 +216,7 @@ fn finish_parallel(block: &mut Block) {
         return;
     }
     let (failures, total) = (block.failures(), block.instances.len());
-    let unstarted = block.instances.iter().filter(|instance| instance.phase == InstancePhase::Waiting).count();
+    let unstarted = block.unstarted();
     if failures == 0 && unstarted == 0 {
         block.say(format!("Successfully finished {total} workers."));
     } else {
@@ -235,7 +229,7 @@ fn finish_execute(block: &mut Block, asynchronous: bool) {
     if block.done {
         return;
     }
-    let started = block.instances.iter().all(|instance| instance.phase != InstancePhase::Waiting);
+    let started = block.unstarted() == 0;
     if asynchronous && started || block.is_over() {
         let passed = if asynchronous { started } else { started && block.failures() == 0 };
         let values = child_values(block);

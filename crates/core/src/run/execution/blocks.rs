@@ -1,13 +1,15 @@
 //! How blocks come to be: the agent's answers, expanded by the same function that the agent used.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use super::{BlockKey, Execution};
 use crate::{
     plan::{Expanded, Operation, Role, expand_execute, expand_parallel, expand_services},
     run::{
         Block, BlockKind, ChildEnd, Instance, InstancePhase, Report, Request, Status, Stopper, UnitKey, WordId,
-        answers::Answers, block::Work, veil,
+        answers::Answers,
+        block::{Draft, Work},
+        veil,
     },
 };
 
@@ -69,22 +71,15 @@ impl Execution {
         // What a step only sets off is nobody's cleaning up.
         let always = kind != BlockKind::Execute { asynchronous: true }
             && (plan.steps[*step].is_always() || carrier.is_some_and(|block| block.always));
-        Some(Block {
+        Some(Block::new(Draft {
             kind,
             instances,
             parallelism: parallelism as usize,
             fail_fast,
             logs,
-            told: Vec::new(),
-            heard: 0,
-            stop_told: Vec::new(),
-            stop_heard: 0,
-            done: false,
             stopping: self.stop.is_some() && !always && kind != BlockKind::Services,
             always,
-            stopper: None,
-            opened: BTreeMap::new(),
-        })
+        }))
     }
 
     fn stop_services(&mut self, unit: &UnitKey, start: usize, step: usize, attempt: u32, failed: bool) {
@@ -110,30 +105,30 @@ impl Execution {
     pub(super) fn child_started(&mut self, key: &BlockKey, index: usize, id: &str, name: &str) {
         let Some(block) = self.blocks.get_mut(key) else { return };
         let Some(instance) = block.instances.get_mut(index) else { return };
-        instance.phase = InstancePhase::Active;
         name.clone_into(&mut instance.group);
         let described =
             if instance.description.is_empty() { String::new() } else { format!(": {}", instance.description) };
         block.say(format!("{name}{described} • scheduled ({id})"));
+        block.move_on(index, InstancePhase::Active);
     }
 
     pub(super) fn child_ended(&mut self, key: &BlockKey, index: usize, end: &ChildEnd) {
         let Some(block) = self.blocks.get_mut(key) else { return };
         let Some(instance) = block.instances.get_mut(index) else { return };
         let status = if end.error.is_some() { Status::Failed } else { end.status };
-        instance.phase = InstancePhase::Gone(status);
         if let Work::Child(child) = &mut instance.work {
             let shown = end.outputs.iter().map(|(key, text)| (key.clone(), veil::masked(text)));
             child.outputs = shown.collect();
         }
         let line = format!("{} • {}", instance.group, Self::end_of(end));
         block.say(line);
+        block.move_on(index, InstancePhase::Gone(status));
     }
 }
 
 fn instance(unit: &UnitKey, place: &str, kind: BlockKind, one: Expanded) -> Instance {
     let rest = match kind {
-        BlockKind::Services => format!("{}/{}", one.group, one.index),
+        BlockKind::Services => format!("{place}/{}/{}", one.group, one.index),
         BlockKind::Parallel | BlockKind::Execute { .. } => format!("{place}/{}", one.position),
     };
     Instance {
