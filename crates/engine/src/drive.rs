@@ -6,7 +6,7 @@ use futures::{FutureExt, future::BoxFuture};
 use jiff::Timestamp;
 use testudo_core::{
     plan::Plan,
-    run::{ChildEnd, ChildWant, Corrupt, Ending, Event, Execution, Status, StopHow, Timer, UnitKey, UnitWant, Wanted},
+    run::{ChildEnd, ChildWant, Corrupt, Event, Execution, Status, StopHow, Timer, UnitKey, UnitWant, Wanted},
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -101,7 +101,7 @@ pub fn drive(
                     drive.audience.hear(News::Events { execution: &execution, events: &news });
                 }
             }
-            let Some(wanted) = execution.wanted() else { break };
+            let Some(wanted) = execution.changes() else { break };
             if let Some(status) = wanted.end {
                 batch.push(Event::Ended { status, at: drive.clock.now() });
                 continue;
@@ -177,7 +177,9 @@ impl Tasks {
 
     /// Makes what is under way match what is wanted.
     fn reconcile(&mut self, execution: &Execution, wanted: Wanted) {
-        self.units.retain(|key, _| wanted.units.contains_key(key));
+        for key in &wanted.gone {
+            self.units.remove(key);
+        }
         self.children.retain(|key, _| wanted.children.contains_key(key));
         for (key, want) in wanted.units {
             let want = Arc::new(want);
@@ -198,11 +200,7 @@ impl Tasks {
                 let task = child(self.drive.clone(), execution.plan().clone(), self.inbox.clone(), want, receiver);
                 self.set.spawn(task);
             }
-            if let (Some(ending), Some(child)) = (stop, self.children.get(&key)) {
-                let how = match ending {
-                    Ending::Aborted => StopHow::Abort,
-                    Ending::Canceled => StopHow::Cancel,
-                };
+            if let (Some(how), Some(child)) = (stop, self.children.get(&key)) {
                 // Said already when it is full.
                 let _ = child.try_send(Control::Stop(how, "the execution that started it was stopped".to_owned()));
             }

@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use testudo_core::run::{Status, StopHow};
+use testudo_core::run::{Event, Status, StopHow};
 use testudo_engine::{
     Control,
-    sim::{Ended, EngineEnd, EngineFault, Moment, Odds, Simulation},
+    sim::{AgentEnd, AgentFault, Ended, EngineEnd, EngineFault, Moment, Odds, Simulation},
 };
 
 fn simulated(spec: &str) -> Simulation {
@@ -18,6 +18,11 @@ spec:
   steps:
   - {name: first, shell: 'sleep 5; echo 7 > /testkube/outputs/n'}
   - {name: second, shell: 'sleep 5'}
+---
+kind: TestWorkflow
+metadata: {name: lingers}
+spec:
+  steps: [{name: slow, shell: 'linger 20; sleep 100'}]
 ---
 kind: TestWorkflow
 metadata: {name: waits}
@@ -145,4 +150,32 @@ fn services_of_one_name_in_two_steps_are_two_units() {
     assert_eq!(ended.status, Some(Status::Passed));
     let units: Vec<_> = ended.executions["e"].units().map(|(key, _)| key.to_string()).collect();
     assert_eq!(units, ["a-services/db/0", "b-services/db/0", "db/0", "main"]);
+}
+
+#[test]
+fn what_a_person_ends_at_once_ends_at_once_in_children_too() {
+    let mut simulation = simulated("  steps: [{name: go, execute: {workflows: [{name: lingers}]}}]");
+    for how in [StopHow::Cancel, StopHow::Kill] {
+        simulation.controls = vec![(Duration::from_secs(5), Control::Stop(how, "enough".to_owned()))];
+        let ended = ended(&simulation);
+        assert_eq!(child(&ended, "e.go+0.0"), Some(Status::Canceled));
+        assert_eq!(ended.took.as_secs(), if how == StopHow::Kill { 5 } else { 25 });
+    }
+}
+
+#[test]
+fn a_unit_that_was_lost_while_it_was_paused_does_not_pause_the_execution() {
+    let mut simulation = simulated(
+        "
+  steps:
+  - name: tests
+    parallel: {count: 1, steps: [{name: wait, shell: 'sleep 1'}, {name: then, paused: true, shell: 'sleep 1'}]}
+  - {name: after, condition: always, shell: 'sleep 100'}",
+    );
+    // One of these is the one that says so.
+    for reports in 5..10 {
+        simulation.faults.agents = vec![AgentFault { nth: 1, reports, how: AgentEnd::Dies }];
+        let log = ended(&simulation).stores["e"].journal.events();
+        assert!(!log.iter().any(|event| matches!(event, Event::ResumeRequested { .. })), "{reports}");
+    }
 }

@@ -48,6 +48,16 @@ pub struct Block {
     /// How many gates have been opened, by instance.
     pub opened: BTreeMap<usize, u32>,
     tally: Tally,
+    /// What its instances were last told of it.
+    shown: Face,
+}
+
+/// What the instances of a block depend on in it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Face {
+    stopping: bool,
+    stopped: bool,
+    opened: u64,
 }
 
 /// Where the instances of a block are, counted: a block may have thousands, and each event is about one.
@@ -155,13 +165,26 @@ impl Block {
             stopper: None,
             opened: BTreeMap::new(),
             tally,
+            shown: Face::default(),
         }
     }
 
-    /// The instances that have a slot.
+    /// The instances that have a slot and, where nothing may start any more, have started.
     pub fn in_slots(&self) -> impl Iterator<Item = usize> + '_ {
         let begun = |at: &usize| !self.stopping || self.instances[*at].phase != InstancePhase::Waiting;
         self.tally.slots.iter().copied().filter(begun)
+    }
+
+    /// The instances that have a slot, also where nothing may start any more.
+    pub(super) fn slots(&self) -> &BTreeSet<usize> {
+        &self.tally.slots
+    }
+
+    /// Whether something that its instances depend on has changed since this was last asked.
+    pub(super) fn turned(&mut self) -> bool {
+        let opened = self.opened.values().map(|gates| u64::from(*gates)).sum();
+        let face = Face { stopping: self.stopping, stopped: self.stopper.is_some(), opened };
+        std::mem::replace(&mut self.shown, face) != face
     }
 
     /// Gives a free slot to the next instance, if there are both.

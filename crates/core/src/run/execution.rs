@@ -7,9 +7,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{
-    Block, ChildEnd, Ending, Event, PackPurpose, Report, Status, StopHow, Timer, Told, UnitKey, UnitRun, WordId,
-};
+use super::{Block, ChildEnd, Event, PackPurpose, Report, Status, StopHow, Timer, Told, UnitKey, UnitRun, WordId};
 use crate::{
     frame::{PackId, Source},
     plan::{Plan, UnitPlan},
@@ -17,8 +15,12 @@ use crate::{
 
 mod advance;
 pub(crate) mod blocks;
+mod index;
 mod logs;
+mod unseen;
 mod wants;
+
+use index::{Index, Touched};
 
 /// What the events of one execution amount to.
 #[derive(Debug, Clone)]
@@ -34,6 +36,7 @@ pub struct Execution {
     pub(super) toggles: Vec<bool>,
     pub(super) paused_at: Option<Timestamp>,
     pub(super) ended: Option<(Status, Timestamp)>,
+    index: Index,
 }
 
 /// Where a block hangs: its unit, the step and the attempt.
@@ -117,7 +120,9 @@ impl Execution {
             toggles: Vec::new(),
             paused_at: None,
             ended: None,
+            index: Index::default(),
         };
+        execution.note_unit(&UnitKey::main());
         for event in log {
             execution.apply(event)?;
         }
@@ -156,10 +161,8 @@ impl Execution {
 
     /// The blocks of a unit, by step and attempt.
     pub fn blocks_of<'a>(&'a self, unit: &'a UnitKey) -> impl Iterator<Item = (usize, u32, &'a Block)> {
-        self.blocks
-            .iter()
-            .filter(move |((of, ..), _)| of == unit)
-            .map(|((_, step, attempt), block)| (*step, *attempt, block))
+        let all = (unit.clone(), 0, 0)..=(unit.clone(), usize::MAX, u32::MAX);
+        self.blocks.range(all).map(|((_, step, attempt), block)| (*step, *attempt, block))
     }
 
     /// The newest attempt's block of a step.
@@ -169,8 +172,7 @@ impl Execution {
 
     /// Whether somebody asked for a pause that nobody lifted.
     pub fn is_paused(&self) -> bool {
-        self.toggles.last().copied().unwrap_or(false)
-            || self.units.values().any(|unit| unit.run.overall() == Status::Paused)
+        self.toggles.last().copied().unwrap_or(false) || !self.index.paused.is_empty()
     }
 
     /// What the execution's status would be if nothing more went wrong.
@@ -184,54 +186,6 @@ impl Execution {
         self.units.get(&UnitKey::main()).map_or(Status::Queued, |main| main.run.overall())
     }
 
-    /// The events of `batch` that are news; hearing a thing twice is harmless.
-    pub fn unseen(&self, batch: Vec<Event>) -> Vec<Event> {
-        let mut probe: BTreeMap<UnitKey, u64> = BTreeMap::new();
-        batch
-            .into_iter()
-            .filter(|event| match event {
-                Event::Created { .. } => self.created.is_none(),
-                Event::Met { unit, .. } => self.units.get(unit).is_some_and(|known| known.phase == UnitPhase::Wanted),
-                Event::Reported { unit, life, seq, .. } => {
-                    let Some(known) = self.units.get(unit) else { return false };
-                    let seen = probe.entry(unit.clone()).or_insert(known.seq);
-                    let news = known.is_life(life) && *seq == *seen + 1;
-                    if news {
-                        *seen = *seq;
-                    }
-                    news
-                }
-                Event::Lost { unit, .. } => self.units.get(unit).is_some_and(|known| {
-                    matches!(known.phase, UnitPhase::Wanted | UnitPhase::Met(_)) && !known.is_released()
-                }),
-                Event::Kept { unit, source, .. } => self.units.get(unit).is_some_and(|known| match source {
-                    Source::Output => !known.output_kept,
-                    Source::Pack(pack) => known.packs.get(pack).is_some_and(|pack| pack.kept.is_none()),
-                }),
-                Event::Reaped { unit, .. } => {
-                    self.units.get(unit).is_some_and(|known| known.phase != UnitPhase::Reaped)
-                }
-                Event::ChildStarted { unit, step, attempt, index, .. } => self
-                    .blocks
-                    .get(&(unit.clone(), *step, *attempt))
-                    .and_then(|block| block.instances.get(*index))
-                    .is_some_and(|instance| instance.phase == super::InstancePhase::Waiting),
-                Event::ChildEnded { unit, step, attempt, index, .. } => self
-                    .blocks
-                    .get(&(unit.clone(), *step, *attempt))
-                    .and_then(|block| block.instances.get(*index))
-                    .is_some_and(|instance| instance.phase.status().is_none()),
-                Event::StopRequested { how, .. } => {
-                    self.ended.is_none() && self.stop.as_ref().is_none_or(|stop| stop.how < *how)
-                }
-                Event::PauseRequested { .. } => self.ended.is_none() && !self.toggles.last().copied().unwrap_or(false),
-                Event::ResumeRequested { .. } => self.ended.is_none() && self.is_paused(),
-                Event::Expired { timer, .. } => self.timers().contains_key(timer),
-                Event::Ended { .. } => self.ended.is_none(),
-            })
-            .collect()
-    }
-
     /// Takes one event in.
     pub fn apply(&mut self, event: &Event) -> Result<(), Corrupt> {
         let offset = self.offset;
@@ -239,6 +193,7 @@ impl Execution {
         if self.ended.is_some() {
             return Err(corrupt("the execution has ended"));
         }
+        let touched = touched(event);
         match event {
             Event::Created { at } => self.created = Some(*at),
             Event::Met { unit, life, address, at } => {
@@ -292,7 +247,7 @@ impl Execution {
             Event::Ended { status, at } => self.ended = Some((*status, *at)),
         }
         self.offset += 1;
-        self.advance();
+        self.advance(touched);
         Ok(())
     }
 
@@ -340,13 +295,31 @@ impl Execution {
         self.stop.as_ref().map(|stop| (stop.how, stop.reason.as_str()))
     }
 
-    pub(super) fn child_stop(&self) -> Option<Ending> {
-        self.stop.as_ref().map(|stop| stop.how.ending())
+    pub(super) fn child_stop(&self) -> Option<StopHow> {
+        self.stop.as_ref().map(|stop| stop.how)
     }
 
     /// The end of a child as the step that started it shows it.
     pub fn end_of(end: &ChildEnd) -> String {
         end.error.clone().unwrap_or_else(|| end.status.to_string())
+    }
+}
+
+fn touched(event: &Event) -> Touched {
+    match event {
+        Event::Met { unit, .. }
+        | Event::Reported { unit, .. }
+        | Event::Lost { unit, .. }
+        | Event::Kept { unit, .. }
+        | Event::Reaped { unit, .. } => Touched::Unit(unit.clone()),
+        Event::ChildStarted { unit, step, attempt, .. } | Event::ChildEnded { unit, step, attempt, .. } => {
+            Touched::Block((unit.clone(), *step, *attempt))
+        }
+        Event::StopRequested { .. }
+        | Event::PauseRequested { .. }
+        | Event::ResumeRequested { .. }
+        | Event::Expired { .. } => Touched::All,
+        Event::Created { .. } | Event::Ended { .. } => Touched::Nothing,
     }
 }
 

@@ -94,6 +94,11 @@ impl UnitRun {
         self.told.insert(name, value);
     }
 
+    /// Whether it stands still.
+    pub fn is_paused(&self) -> bool {
+        self.steps.first().is_some_and(|root| root.paused)
+    }
+
     /// Whether a stop took effect, and why.
     pub fn stopping(&self) -> Option<(Ending, &str)> {
         self.stopping.as_ref().map(|(ending, reason)| (*ending, reason.as_str()))

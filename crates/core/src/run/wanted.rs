@@ -1,10 +1,13 @@
 //! What ought to be under way, as values: the engine makes its tasks match.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 
-use super::{Ending, Status, Timer, UnitKey, Word, WordId};
+use super::{Status, StopHow, Timer, UnitKey, Word, WordId};
 use crate::{
     frame::{PackId, Source},
     plan::{ChildRequest, UnitPlan},
@@ -14,6 +17,8 @@ use crate::{
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
     pub units: BTreeMap<UnitKey, UnitWant>,
+    /// Units of which nothing is wanted any more, where only what has changed was asked for.
+    pub gone: BTreeSet<UnitKey>,
     /// By the place that a child's id follows from.
     pub children: BTreeMap<UnitKey, ChildWant>,
     pub timers: BTreeMap<Timer, Timestamp>,
@@ -22,7 +27,7 @@ pub struct Wanted {
 }
 
 /// What ought to be under way for one unit.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct UnitWant {
     pub plan: Arc<UnitPlan>,
     /// The life that was met; another is never begun.
@@ -78,5 +83,5 @@ pub struct ChildWant {
     /// Its own id, made from where it hangs.
     pub id: String,
     /// It is to be stopped.
-    pub stop: Option<Ending>,
+    pub stop: Option<StopHow>,
 }

@@ -93,6 +93,11 @@ fn hangs_in_race(execution: &Execution, unit: &UnitKey) -> bool {
     })
 }
 
+/// The names of all units.
+fn units(ended: &Ended) -> Vec<String> {
+    ended.executions.values().flat_map(|execution| execution.units().map(|(key, _)| key.to_string())).collect()
+}
+
 fn same<T: PartialEq + Debug>(what: &str, expected: &T, found: &T) -> Result<(), String> {
     if expected == found { Ok(()) } else { Err(format!("{what}: {found:?} where {expected:?} was expected")) }
 }
@@ -210,10 +215,8 @@ fn a_unit_that_never_comes_to_be_holds_nothing_up_for_ever() {
     cases("starts", |seed, chance| {
         let mut simulation = simulation(seed);
         let whole = undisturbed(&simulation)?;
-        let units: Vec<String> =
-            whole.executions.values().flat_map(|e| e.units().map(|(key, _)| key.to_string())).collect();
         let start = if chance.percent(50) { Start::Never } else { Start::Refused("there is no room".to_owned()) };
-        simulation.world.starts.insert(chance.pick(&units).clone(), start);
+        simulation.world.starts.insert(chance.pick(&units(&whole)).clone(), start);
         simulation.controls = vec![(Duration::from_hours(2), Control::Stop(StopHow::Cancel, "enough".to_owned()))];
         run(&simulation).map(drop)
     });
@@ -244,6 +247,39 @@ fn a_seed_gives_the_same_run_twice() {
         simulation.engines = generate::engines(chance, 50, Duration::from_mins(4));
         let (first, second) = (run(&simulation)?, run(&simulation)?);
         same("log", &first.log(), &second.log())
+    });
+}
+
+#[test]
+fn what_has_changed_adds_up_to_what_is_wanted() {
+    cases("changes", |seed, chance| {
+        let mut simulation = simulation(seed);
+        let whole = undisturbed(&simulation)?;
+        if chance.percent(50) {
+            let how = *chance.pick(&[StopHow::Cancel, StopHow::Kill]);
+            simulation.controls = vec![
+                (chance.millis(0, 10_000), Control::Pause),
+                (chance.millis(0, 20_000), Control::Stop(how, "enough".to_owned())),
+            ];
+            simulation.world.starts.insert(chance.pick(&units(&whole)).clone(), Start::Never);
+        }
+        let ended = run(&simulation)?;
+        ended.stores.values().try_for_each(|store| {
+            let mut execution = Execution::replay(store.plan.clone(), &[]).map_err(|corrupt| corrupt.to_string())?;
+            let mut units = BTreeMap::new();
+            for (offset, event) in store.journal.events().iter().enumerate() {
+                let Some(changes) = execution.changes() else { break };
+                units.retain(|key, _| !changes.gone.contains(key));
+                units.extend(changes.units);
+                let wanted = execution.wanted().map(|wanted| wanted.units).unwrap_or_default();
+                let wrong = units.keys().chain(wanted.keys()).find(|key| units.get(key) != wanted.get(key));
+                if let Some(key) = wrong {
+                    return Err(format!("{key} at {offset}: {:?} is not {:?}", units.get(key), wanted.get(key)));
+                }
+                execution.apply(event).map_err(|corrupt| corrupt.to_string())?;
+            }
+            Ok(())
+        })
     });
 }
 

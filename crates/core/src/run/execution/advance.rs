@@ -2,28 +2,58 @@
 
 use std::collections::BTreeMap;
 
-use super::{BlockKey, Execution, Unit, UnitPhase};
+use super::{BlockKey, Execution, Unit, UnitPhase, index::Touched};
 use crate::{
     expr::Value,
     run::{Block, BlockKind, InstancePhase, PackPurpose, Status, Told, block::Work},
 };
 
 impl Execution {
-    pub(super) fn advance(&mut self) {
-        let open: Vec<BlockKey> =
-            self.blocks.iter().filter(|(_, block)| !is_settled(block)).map(|(key, _)| key.clone()).collect();
-        for key in open {
-            let Some(mut block) = self.blocks.remove(&key) else { continue };
-            self.advance_block(&key, &mut block);
-            self.blocks.insert(key, block);
+    /// Draws what follows from a change.
+    pub(super) fn advance(&mut self, touched: Touched) {
+        match touched {
+            Touched::Unit(unit) => {
+                self.note_unit(&unit);
+                let carried: Vec<_> = self.blocks_of(&unit).map(|(step, attempt, _)| (step, attempt)).collect();
+                for (step, attempt) in carried {
+                    self.advance_block(&(unit.clone(), step, attempt), None);
+                }
+                let carrier = self.units.get(&unit).and_then(|unit| unit.carrier.clone());
+                if let Some((carrier, step, attempt, at)) = carrier {
+                    self.advance_block(&(carrier, step, attempt), Some(at));
+                }
+            }
+            Touched::Block(key) => self.advance_block(&key, None),
+            Touched::All => {
+                self.index.changed.extend(self.index.live.iter().cloned());
+                for key in self.index.open.clone() {
+                    self.advance_block(&key, None);
+                }
+            }
+            Touched::Nothing => {}
         }
     }
 
-    fn advance_block(&mut self, key: &BlockKey, block: &mut Block) {
+    /// Brings a block up to date, of whose instances one may have changed.
+    fn advance_block(&mut self, key: &BlockKey, changed: Option<usize>) {
+        let Some(mut block) = self.blocks.remove(key) else { return };
+        if !is_settled(&block) {
+            self.bring_on(key, &mut block, changed);
+        }
+        if block.turned() {
+            for at in block.slots() {
+                self.note_unit(&block.instances[*at].key);
+            }
+        }
+        self.note_block(key, !is_settled(&block));
+        self.blocks.insert(key.clone(), block);
+    }
+
+    fn bring_on(&mut self, key: &BlockKey, block: &mut Block, changed: Option<usize>) {
         if self.is_abandoned(key, block) {
             block.stopping = true;
         }
-        for at in 0..block.instances.len() {
+        if let Some(at) = changed {
             self.advance_instance(block, at);
         }
         self.fill_slots(key, block);
@@ -105,6 +135,7 @@ impl Execution {
                     let carrier = Some((carrier.clone(), *step, *attempt, at));
                     let unit = Unit::new(plan.clone(), carrier);
                     self.units.insert(instance.key.clone(), unit);
+                    self.note_unit(&instance.key);
                 }
                 Work::Broken(why) => {
                     let why = why.clone();

@@ -1,6 +1,6 @@
 //! What ought to be under way, computed afresh from the fold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -14,18 +14,24 @@ use crate::run::{
 impl Execution {
     /// What ought to be under way; nothing once the execution has ended.
     pub fn wanted(&self) -> Option<Wanted> {
+        self.wanted_of(self.index.live.iter())
+    }
+
+    /// The same, without the units of which nothing else is wanted than when this was last asked.
+    pub fn changes(&mut self) -> Option<Wanted> {
+        let changed = std::mem::take(&mut self.index.changed);
+        let (live, gone) = changed.into_iter().partition::<BTreeSet<_>, _>(|key| self.index.live.contains(key));
+        Some(Wanted { gone, ..self.wanted_of(live.iter())? })
+    }
+
+    fn wanted_of<'a>(&self, units: impl Iterator<Item = &'a UnitKey>) -> Option<Wanted> {
         if self.ended.is_some() {
             return None;
         }
-        let units: BTreeMap<_, _> = self
-            .units
-            .iter()
-            .filter(|(_, unit)| unit.phase != UnitPhase::Reaped)
-            .map(|(key, unit)| (key.clone(), self.unit_want(key, unit)))
-            .collect();
+        let units = units.filter_map(|key| Some((key.clone(), self.unit_want(key, self.units.get(key)?)))).collect();
         let children = self.children();
-        let end = (units.is_empty() && children.is_empty()).then(|| self.final_status());
-        Some(Wanted { units, children, timers: self.timers(), end })
+        let end = (self.index.live.is_empty() && children.is_empty()).then(|| self.final_status());
+        Some(Wanted { units, gone: BTreeSet::new(), children, timers: self.timers(), end })
     }
 
     pub(super) fn timers(&self) -> BTreeMap<Timer, Timestamp> {
@@ -167,12 +173,13 @@ impl Execution {
 
     fn children(&self) -> BTreeMap<UnitKey, ChildWant> {
         let mut children = BTreeMap::new();
-        for ((unit, step, attempt), block) in &self.blocks {
-            let BlockKind::Execute { .. } = block.kind else { continue };
+        for key in &self.index.open {
+            let Some(block) = self.blocks.get(key) else { continue };
+            let ((unit, step, attempt), BlockKind::Execute { .. }) = (key, block.kind) else { continue };
             for at in block.in_slots() {
                 let instance = &block.instances[at];
                 let Work::Child(request) = &instance.work else { continue };
-                let stop = (block.stopping && !request.leave).then(|| self.child_stop().unwrap_or(Ending::Aborted));
+                let stop = (block.stopping && !request.leave).then(|| self.child_stop().unwrap_or(StopHow::Abort));
                 let want = ChildWant {
                     unit: unit.clone(),
                     step: *step,
