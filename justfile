@@ -29,8 +29,8 @@ bench *arguments:
     ./scripts/bench {{ arguments }}
 
 # Crashes at random moments, over and over: the property tests with many cases, then the tests of the real binary
-soak cases="20000" rounds="20":
-    PROPTEST_CASES={{ cases }} cargo test --release --package testudo-engine
+soak cases="5000" rounds="20":
+    TESTUDO_SOAK={{ cases }} cargo test --release --package testudo-engine
     for round in $(seq {{ rounds }}); do echo "round $round"; ./scripts/test e2e || exit 1; done
 
 # Known holes in what we depend on; builds cargo-audit where the machine has not got it

@@ -14,7 +14,7 @@ use testudo_engine::{
 };
 
 /// Cases in an ordinary run, for each test.
-const CASES: u64 = 100;
+const CASES: u64 = 40;
 
 /// Runs cases, and says which one failed.
 fn cases(name: &str, case: impl Fn(u64, &mut Chance) -> Result<(), String>) {
