@@ -19,7 +19,7 @@ mod wanted;
 pub use crate::plan::ChildRequest;
 pub use answers::{Recorder, question};
 pub use block::{Block, BlockKind, Instance, InstancePhase, Stopper, Work};
-pub use event::{ChildEnd, Event, StopHow, Timer};
+pub use event::{ChildEnd, Event, Seen, StopHow, Timer};
 pub use execution::{Corrupt, Execution, Unit, UnitPhase, blocks::pack_origin};
 pub use names::{ExecutionId, UnitKey};
 pub use report::{

@@ -27,8 +27,8 @@ pub struct UnitSpec {
 /// What a place knows of a unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sighting {
-    /// It is there; other units reach it at this address.
-    Present { address: Option<String> },
+    /// It is there; other units reach it at this address. `node`: the machine, where the place has several.
+    Present { address: Option<String>, node: Option<String> },
     /// It is held up, and by what.
     Waiting { reason: String },
     /// It is gone, and why.
@@ -67,7 +67,7 @@ pub trait Runner: Send + Sync {
     async fn ensure(&self, unit: &UnitSpec) -> Result<(), RunnerError>;
     /// What the place knows of the unit. Starts with how things stand now; ends after `Gone`.
     fn observe(&self, unit: &UnitSpec) -> BoxStream<'static, Sighting>;
-    /// A stream to the unit's agent. As often as asked; an old one may break at any time.
+    /// A stream to the unit's agent, as soon as it can be had. As often as asked; an old one may break at any time.
     async fn connect(&self, unit: &UnitSpec) -> Result<Box<dyn Duplex>, RunnerError>;
     /// Ends it and removes whatever is left of it. Nothing left is success.
     async fn reap(&self, unit: &UnitSpec, how: Reap) -> Result<(), RunnerError>;

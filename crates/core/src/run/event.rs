@@ -33,6 +33,12 @@ pub enum Event {
         at: Timestamp,
         report: Report,
     },
+    /// What its place says of a unit, apart from what its agent says.
+    Seen {
+        unit: UnitKey,
+        seen: Seen,
+        at: Timestamp,
+    },
     /// A unit will not be heard of any more, or never came to be.
     Lost {
         unit: UnitKey,
@@ -96,6 +102,16 @@ pub enum Event {
         status: Status,
         at: Timestamp,
     },
+}
+
+/// What a place says of a unit that it has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Seen {
+    /// It does not run yet, and why.
+    Waiting { reason: String },
+    /// The machine that it was put on.
+    Placed { node: String },
 }
 
 /// How an execution is to end.
