@@ -19,6 +19,7 @@ const ASSUMED: &[&str] = &[
     "debianutils",
     "dpkg",
     "liberror-perl",
+    "libsasl2-modules-db",
     "openssl",
     "passwd",
     "perl",

@@ -1,7 +1,6 @@
 //! Files as a layer has them: paths from the root without a slash before them, all of them root's, none with a time.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, btree_map::Entry::Occupied};
 
 use anyhow::Context;
 use tar::{Builder, EntryType, Header};
@@ -19,7 +18,7 @@ struct Entry {
 
 enum Kind {
     Folder,
-    File(Arc<[u8]>),
+    File(Vec<u8>),
     Link(String),
 }
 
@@ -32,7 +31,7 @@ impl Tree {
 
     pub(super) fn file(&mut self, path: &str, mode: u32, bytes: Vec<u8>) {
         let path = self.place(path);
-        self.0.insert(path, Entry { mode, kind: Kind::File(bytes.into()) });
+        self.0.insert(path, Entry { mode, kind: Kind::File(bytes) });
     }
 
     pub(super) fn link(&mut self, path: &str, target: &str) {
@@ -46,7 +45,7 @@ impl Tree {
         let Some(Entry { mode, kind: Kind::File(bytes) }) = self.0.get(&other) else {
             anyhow::bail!("{path} is another name of {other}, which is no file");
         };
-        let entry = Entry { mode: *mode, kind: Kind::File(Arc::clone(bytes)) };
+        let entry = Entry { mode: *mode, kind: Kind::File(bytes.clone()) };
         let path = self.place(path);
         self.0.insert(path, entry);
         Ok(())
@@ -64,7 +63,7 @@ impl Tree {
     }
 
     /// Takes out every file below a folder, and the folder: their paths and contents, in order.
-    pub(super) fn take(&mut self, folder: &str) -> Vec<(String, Arc<[u8]>)> {
+    pub(super) fn take(&mut self, folder: &str) -> Vec<(String, Vec<u8>)> {
         let below = format!("{folder}/");
         let taken = self.0.extract_if(.., |path, _| path == folder || path.starts_with(&below));
         taken
@@ -88,8 +87,8 @@ impl Tree {
     /// The layer, not yet compressed.
     pub(super) fn tar(&self) -> anyhow::Result<Vec<u8>> {
         let mut builder = Builder::new(Vec::new());
-        // Contents that have several names are written once.
-        let mut first: BTreeMap<*const u8, &str> = BTreeMap::new();
+        // What is there twice is written once.
+        let mut first: BTreeMap<(u32, &[u8]), &str> = BTreeMap::new();
         for (path, entry) in &self.0 {
             let mut header = Header::new_gnu();
             header.set_mode(entry.mode);
@@ -100,17 +99,18 @@ impl Tree {
                     header.set_entry_type(EntryType::Directory);
                     builder.append_data(&mut header, format!("{path}/"), &[][..])
                 }
-                Kind::File(bytes) => {
-                    if let Some(first) = first.get(&bytes.as_ptr()).filter(|_| !bytes.is_empty()) {
+                Kind::File(bytes) => match first.entry((entry.mode, bytes)) {
+                    Occupied(first) if !bytes.is_empty() => {
                         header.set_entry_type(EntryType::Link);
-                        builder.append_link(&mut header, path, first)
-                    } else {
-                        first.insert(bytes.as_ptr(), path);
+                        builder.append_link(&mut header, path, first.get())
+                    }
+                    first => {
+                        first.or_insert(path);
                         header.set_entry_type(EntryType::Regular);
                         header.set_size(bytes.len() as u64);
                         builder.append_data(&mut header, path, &**bytes)
                     }
-                }
+                },
                 Kind::Link(target) => {
                     header.set_entry_type(EntryType::Symlink);
                     builder.append_link(&mut header, path, target)
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_name_costs_no_bytes() {
+    fn what_is_there_twice_is_packed_once() {
         let mut tree = Tree::default();
         tree.file("b", 0o644, vec![1]);
         tree.same("a", "b").unwrap();
