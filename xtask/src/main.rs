@@ -1,9 +1,11 @@
 //! Chores of the repository, in Rust so that they run wherever it builds.
 
+mod agent;
 mod conformance;
+mod image;
 mod tidy;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -15,13 +17,30 @@ fn main() -> anyhow::Result<ExitCode> {
             conformance::main(suite, &paths)
         }
         ["tidy"] => tidy::main(),
+        ["agent"] => {
+            println!("{}", agent::build()?.display());
+            Ok(ExitCode::SUCCESS)
+        }
+        ["image", arguments @ ..] => image::main(arguments).map(|()| ExitCode::SUCCESS),
         [testudo_agent::jq::HELPER_ARGUMENT] => testudo_agent::jq::helper_main(),
         _ => {
             eprintln!(
-                "usage: cargo xtask conformance SUITE FILE_OR_DIR...\n       cargo xtask tidy\nsuites: {}",
+                "usage: cargo xtask conformance SUITE FILE_OR_DIR...\n       cargo xtask tidy\n       \
+                 cargo xtask agent\n       {}\nsuites: {}",
+                image::USAGE,
                 conformance::SUITES.join(", ")
             );
             Ok(ExitCode::from(2))
         }
     }
+}
+
+/// Where the repository is.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Where what is built lies.
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }

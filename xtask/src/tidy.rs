@@ -32,7 +32,7 @@ impl Findings {
 }
 
 pub(crate) fn main() -> anyhow::Result<ExitCode> {
-    let root = root();
+    let root = crate::root();
     let metadata = Metadata::read(&root)?;
     let checks = [
         ("arrows", arrows::check(&metadata)),
@@ -49,11 +49,6 @@ pub(crate) fn main() -> anyhow::Result<ExitCode> {
     }
     println!("tidy: {} passed, {failed} failed", checks.len() - failed);
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// Where the repository is.
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 /// As much of `cargo metadata` as the checks look at.

@@ -24,7 +24,7 @@ pub use expand::{
     ChildRequest, ExpandFailure, Expanded, PackSource, Transfer, expand_execute, expand_parallel, expand_services,
     pack_sources,
 };
-pub use images::{ImageTable, well_known};
+pub use images::{ImageTable, OWN_IMAGE, well_known};
 
 /// Format of the file that holds a plan; additive changes keep it.
 pub const PLAN_VERSION: u32 = 1;

@@ -100,7 +100,7 @@ fn roads<'m>(uses: &BTreeMap<&'m str, Vec<&'m str>>, start: &'m str) -> Vec<Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tidy::root;
+    use crate::root;
 
     fn world(edges: &[(&str, &str, Option<&str>)]) -> Metadata {
         let names: BTreeSet<&str> = edges.iter().flat_map(|(from, to, _)| [*from, *to]).collect();

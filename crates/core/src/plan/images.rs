@@ -1,8 +1,13 @@
-//! What well-known images run when nobody says a command: a table, for places that have no images.
+//! Our own image's name, and what well-known images run when nobody says a command: a table, for places that have no
+//! images.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+/// testudo's own image: a step's image where nobody names one, and where pods get the agent from. One binary and one
+/// image are of one version.
+pub const OWN_IMAGE: &str = concat!("docker.io/testudo/testudo:", env!("CARGO_PKG_VERSION"));
 
 /// Commands by image, where the place does not know images.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
