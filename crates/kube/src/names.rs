@@ -34,8 +34,8 @@ pub(crate) fn shortened(name: &str, longest: usize) -> String {
         return name.to_owned();
     }
     let digest: String = Sha256::digest(name.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    let kept = &trimmed[..trimmed.len().min(longest - 9)];
-    format!("{}-{digest}", kept.trim_end_matches('-'))
+    let kept = trimmed[..trimmed.len().min(longest - 9)].trim_end_matches('-');
+    if kept.is_empty() { digest } else { format!("{kept}-{digest}") }
 }
 
 /// A value that a label may have.
@@ -60,6 +60,7 @@ mod tests {
         assert_eq!(shortened("main", 52), "main");
         let long = "a".repeat(80);
         assert_eq!(shortened(&long, 52).len(), 52);
+        assert!(shortened("ü", 52).len() <= 52);
         assert_ne!(shortened("tests/0", 52), shortened("tests+0", 52));
         assert_ne!(shortened(&format!("{long}1"), 52), shortened(&format!("{long}2"), 52));
     }
@@ -67,7 +68,7 @@ mod tests {
     #[test]
     fn labels_take_what_they_can() {
         assert_eq!(label("My_workflow.v1"), "My_workflow.v1");
-        assert_eq!(label("").len(), 9);
+        assert_eq!(label("").len(), 8);
         assert!(label("über/alles").len() <= 63);
     }
 }

@@ -154,6 +154,11 @@ impl Folder {
         &self.meta.artifacts
     }
 
+    /// The execution's own key: whatever else needs one derives it from this.
+    pub fn key(&self) -> Result<[u8; 32], StoreError> {
+        crate::sealed::key(&self.path)
+    }
+
     /// Keeps values that are no part of plan or log, sealed with the execution's key.
     pub fn seal(&self, values: &[u8]) -> Result<(), StoreError> {
         crate::sealed::write(&self.path, values)
