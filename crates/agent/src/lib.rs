@@ -8,6 +8,7 @@
 //! Reading order: [`start`] (how the process comes to be), `unit` (the loop), `operations` (what a step can do),
 //! [`sys`] (the only unsafe code).
 
+mod family;
 mod journal;
 pub mod jq;
 mod link;

@@ -98,6 +98,8 @@ async fn read(
                                     announced.read = announced.read.max(from + sent);
                                 }
                             }
+                            // An engine has its own way to the family.
+                            Down::Ask(Ask::ReadFamily { .. }) => {}
                             other => {
                                 let _ = served.inbox.send(Input::Down(id, Box::new(other)));
                             }

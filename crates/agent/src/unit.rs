@@ -25,6 +25,7 @@ use tokio::{
 };
 
 use crate::{
+    family::{self, Shelf},
     journal::Journal,
     link::{self, Served, Writer},
     mask::Mask,
@@ -55,6 +56,8 @@ pub(crate) enum Input {
     Ended(u64, Outcome),
     /// An operation wants bytes that the engine keeps.
     Pull(operations::packs::Pull),
+    /// An artifact for an expression.
+    Artifact(family::Artifact, Result<String, String>),
     /// The probe of a service had its first success.
     Ready,
 }
@@ -100,6 +103,7 @@ pub(crate) struct Agent {
     last_heard: Instant,
     pulls: HashMap<u64, operations::packs::Pull>,
     next_read: u64,
+    shelf: Shelf,
 }
 
 impl Agent {
@@ -139,6 +143,7 @@ impl Agent {
             last_heard: Instant::now(),
             pulls: HashMap::new(),
             next_read: 0,
+            shelf: Shelf::default(),
         })
     }
 
@@ -223,6 +228,7 @@ impl Agent {
                 self.pulls.insert(self.next_read, pull);
                 self.ask(self.next_read);
             }
+            Input::Artifact(artifact, text) => self.shelf.put(artifact, text),
             Input::Ready => {
                 if !self.ready {
                     self.ready = true;
@@ -300,7 +306,11 @@ impl Agent {
                 let words = words.map(|(_, value)| value.as_str()).chain(values.sensitive.iter().map(String::as_str));
                 self.output.borrow_mut().set_mask(Mask::new(words))?;
                 self.values = *values;
-                self.run = Some(UnitRun::new(plan));
+                let mut run = UnitRun::new(plan);
+                for (name, value) in std::mem::take(&mut self.values.known) {
+                    run.remember(name, value);
+                }
+                self.run = Some(run);
             }
             Word::Tell { step, attempt, told } => self.tell(step, attempt, told),
             Word::Pause => self.pause_all()?,
@@ -329,7 +339,7 @@ impl Agent {
 
     /// Does what the fold says is next, until something has to be waited for.
     fn proceed(&mut self) -> io::Result<()> {
-        while !self.over && self.activity.is_none() && self.pause.is_none() {
+        while !self.over && self.activity.is_none() && self.pause.is_none() && !self.shelf.is_waiting() {
             let Some(run) = &self.run else { return Ok(()) };
             match run.next() {
                 Next::Decide(step) => self.decide(step)?,
@@ -366,7 +376,11 @@ impl Agent {
 
     /// Evaluates a step's conditions.
     fn decide(&mut self, step: usize) -> io::Result<()> {
-        match self.holds(step) {
+        let holds = self.holds(step);
+        if self.misses_artifacts() {
+            return Ok(());
+        }
+        match holds {
             Ok(true) => {
                 self.report(Report::Entered { step })?;
                 self.enter(step)
@@ -393,6 +407,16 @@ impl Agent {
         self.report(Report::Attempted { step: leaf, attempt: 0, outcome, again: false })
     }
 
+    /// Asks for the artifacts that an expression read and that are not here; whether there are any. Then it is
+    /// evaluated again when they have come.
+    fn misses_artifacts(&mut self) -> bool {
+        let misses = self.shelf.fetch(&self.sender);
+        if !misses {
+            self.shelf.clear();
+        }
+        misses
+    }
+
     fn holds(&self, step: usize) -> Result<bool, String> {
         let Some(run) = &self.run else { return Ok(false) };
         let plan = run.step(step);
@@ -400,7 +424,7 @@ impl Agent {
         let no_surroundings = Surroundings::default();
         let around = plan.surroundings.as_deref().unwrap_or(&no_surroundings);
         let surroundings = if needs_env {
-            environment(run, step, around, &self.values).map_err(|error| error.to_string())?
+            environment(run, step, around, &self.values, &self.shelf).map_err(|error| error.to_string())?
         } else {
             Environment { variables: BTreeMap::new(), working_dir: "/".into(), warning: None }
         };
@@ -413,7 +437,7 @@ impl Agent {
             working_dir: &dir,
             own: None,
         };
-        let host = HostScope { working_dir: &surroundings.working_dir };
+        let host = HostScope { working_dir: &surroundings.working_dir, run, shelf: Some(&self.shelf) };
         for condition in &plan.conditions {
             let holds = match condition.as_str() {
                 "passed" => run.passed_before(step),
@@ -467,8 +491,9 @@ impl Agent {
             self.output.borrow_mut().enter(step)?;
         }
         let around = plan.surroundings.as_deref().cloned().unwrap_or_default();
-        let environment = match environment(run, step, &around, &self.values) {
+        let environment = match environment(run, step, &around, &self.values, &self.shelf) {
             Ok(environment) => environment,
+            Err(_) if self.misses_artifacts() => return Ok(()),
             Err(error) => return self.fail_fatally(step, error.to_string()),
         };
         let mut limit = match plan.timeout.as_deref().map(|text| self.duration(step, text)).transpose() {
@@ -478,9 +503,7 @@ impl Agent {
         if run.ancestors(step).any(|group| run.state(group).timed_out) {
             limit = Some(limit.map_or(ALWAYS_WINDOW, |limit| limit.min(ALWAYS_WINDOW)));
         }
-        if let Some(warning) = &environment.warning {
-            self.say(step, warning)?;
-        }
+        let warning = environment.warning.clone();
         let hand = Hand {
             inbox: self.sender.clone(),
             output: self.output.clone(),
@@ -496,7 +519,14 @@ impl Agent {
             r#ref: plan.r#ref.clone(),
         };
         let run = self.run.as_ref().expect("looked at above");
-        let job = match operations::prepare(&hand, run, &operation, &around, environment, &self.values) {
+        let prepared = operations::prepare(&hand, run, &operation, &around, environment, &self.values, &self.shelf);
+        if self.misses_artifacts() {
+            return Ok(());
+        }
+        if let Some(warning) = warning {
+            self.say(step, &warning)?;
+        }
+        let job = match prepared {
             Ok(job) => job,
             Err(Outcome::Fatal { message, code }) => {
                 self.say(step, &message)?;
@@ -618,7 +648,7 @@ impl Agent {
         let env = BTreeMap::new();
         let known =
             RunScope { run, step, env: &env, references: &self.values.references, working_dir: "/", own: Some(own) };
-        let host = HostScope { working_dir: "/".as_ref() };
+        let host = HostScope { working_dir: "/".as_ref(), run, shelf: None };
         match evaluate(&retry.until, &[&known, &host]) {
             Ok(enough) => Ok(!enough),
             Err(error) => {
@@ -658,6 +688,8 @@ impl Agent {
         }
         self.report(Report::Stopping { ending, reason })?;
         self.window = Some(Instant::now() + Duration::from_millis(window));
+        // Whoever would bring what an expression waits for may be gone.
+        self.shelf = Shelf::default();
         self.lift_pause()?;
         if self.activity.as_ref().is_some_and(|activity| !activity.always) {
             self.take_down(Outcome::Stopped, Duration::from_millis(grace))?;
