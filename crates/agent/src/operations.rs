@@ -204,12 +204,12 @@ pub(crate) fn prepare(
                 let message = "there is no command to run".to_owned();
                 return Err(Outcome::Fatal { message, code: Some(155) });
             }
-            let files = files::place(&evaluate, around)?;
+            let files = files::place(&evaluate, around, hand.caller)?;
             Job::Command(command::Command::new(argv, environment, files))
         }
         Operation::Shell { script } => {
             let script = evaluate.text(script)?;
-            let files = files::place(&evaluate, around)?;
+            let files = files::place(&evaluate, around, hand.caller)?;
             Job::Command(command::Command::shell(&script, environment, files)?)
         }
         Operation::Git(git) if git.replaced && values.content.is_some() => {

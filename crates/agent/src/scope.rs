@@ -98,6 +98,7 @@ pub(crate) fn environment(
     surroundings: &Surroundings,
     values: &Values,
     shelf: &Shelf,
+    home: &Path,
 ) -> Result<Environment, ExprError> {
     let mut variables = values.env.clone();
     variables.insert("CI".to_owned(), "1".to_owned());
@@ -138,7 +139,7 @@ pub(crate) fn environment(
     for value in variables.values_mut().filter(|value| veil::is_veiled(value)) {
         *value = veil::unveil(value, &values.references);
     }
-    let (working_dir, warning) = working_dir(run, step, surroundings, values, &variables)?;
+    let (working_dir, warning) = working_dir(run, step, surroundings, values, &variables, home)?;
     variables.entry("PWD".to_owned()).or_insert_with(|| working_dir.to_string_lossy().into_owned());
     Ok(Environment { variables, working_dir, warning })
 }
@@ -204,8 +205,9 @@ fn working_dir(
     surroundings: &Surroundings,
     values: &Values,
     variables: &BTreeMap<String, String>,
+    home: &Path,
 ) -> Result<(PathBuf, Option<String>), ExprError> {
-    let mut levels = vec![PathBuf::from("/")];
+    let mut levels = vec![home.to_owned()];
     for text in &surroundings.working_dir {
         let outer = &levels[levels.len() - 1];
         let text = final_text(text, run, step, variables, &values.references, outer)?;
@@ -224,7 +226,7 @@ fn working_dir(
             }
         }
     }
-    Ok((PathBuf::from("/"), warning))
+    Ok((home.to_owned(), warning))
 }
 
 /// Evaluates a template that has to be final.

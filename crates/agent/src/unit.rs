@@ -19,22 +19,23 @@ use testudo_core::{
     run::{Ending, Next, Outcome, Report, RunScope, Status, Told, UnitRun, Values, Word, WordId},
 };
 use tokio::{
-    net::UnixListener,
     sync::{mpsc, watch},
     time::Instant,
 };
 
 use crate::{
+    door::{self, Door},
     family::{self, Shelf},
+    habitat::Habitat,
     journal::Journal,
-    link::{self, Served, Writer},
+    link::{Served, Writer},
     mask::Mask,
     operations::{self, Hand},
     output::Output,
     processes::{Processes, open_below},
     scope::{Environment, HostScope, environment, final_text},
     settings::Settings,
-    sys::{self, Caller},
+    sys,
 };
 
 mod clock;
@@ -74,7 +75,7 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// One unit's agent.
 pub(crate) struct Agent {
     settings: Settings,
-    caller: Caller,
+    habitat: Habitat,
     folder: Rc<OwnedFd>,
     journal: Journal,
     output: Rc<RefCell<Output>>,
@@ -108,14 +109,14 @@ pub(crate) struct Agent {
 
 impl Agent {
     /// An agent that idles until it is told to begin.
-    pub(crate) fn new(settings: Settings, caller: Caller, folder: OwnedFd) -> io::Result<Self> {
+    pub(crate) fn new(settings: Settings, habitat: Habitat, folder: OwnedFd) -> io::Result<Self> {
         let journal = Journal::open(open_below(&folder, "journal", true)?)?;
-        let output = Output::new(open_below(&folder, "output", true)?, Mask::default())?;
+        let output = Output::new(open_below(&folder, "output", true)?, Mask::default(), habitat.echo)?;
         let (grown, _) = watch::channel(output.length());
         let (sender, inbox) = mpsc::unbounded_channel();
         Ok(Agent {
             settings,
-            caller,
+            habitat,
             folder: Rc::new(folder),
             journal,
             output: Rc::new(RefCell::new(output)),
@@ -148,8 +149,10 @@ impl Agent {
     }
 
     /// Serves until it is no longer needed.
-    pub(crate) async fn run(mut self, listener: UnixListener) -> io::Result<()> {
+    pub(crate) async fn run(mut self, door: Door) -> io::Result<()> {
         let mut children = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::child())?;
+        let terminate = tokio::signal::unix::SignalKind::terminate();
+        let mut ends = if self.habitat.ends_by_signal { Some(tokio::signal::unix::signal(terminate)?) } else { None };
         let mut beat = tokio::time::interval(HEARTBEAT);
         let mut connections = 0;
         if self.journal.has_history() {
@@ -165,10 +168,9 @@ impl Agent {
             }
             let due = self.due();
             tokio::select! {
-                accepted = listener.accept() => {
-                    let (stream, _) = accepted?;
+                caller = door.next() => {
                     connections += 1;
-                    self.connect(connections, stream);
+                    self.connect(connections, caller?);
                 }
                 input = self.inbox.recv() => {
                     if let Some(input) = input {
@@ -176,13 +178,14 @@ impl Agent {
                     }
                 }
                 _ = children.recv() => self.processes.reap(),
+                Some(()) = signalled(&mut ends) => self.told_to_go()?,
                 _ = beat.tick() => self.links.values().for_each(|link| link.say(&Up::Heartbeat)),
                 () = sleep_until(due) => self.act_on_time()?,
             }
         }
     }
 
-    fn connect(&mut self, id: u64, stream: tokio::net::UnixStream) {
+    fn connect(&mut self, id: u64, caller: door::Caller) {
         let hello = Hello {
             protocol: PROTOCOL,
             unit: self.settings.unit.clone(),
@@ -196,7 +199,7 @@ impl Agent {
             folder: self.folder.clone(),
             inbox: self.sender.clone(),
         };
-        tokio::task::spawn_local(link::serve(id, stream, hello, served));
+        tokio::task::spawn_local(caller.serve(id, hello, served));
     }
 
     fn hear(&mut self, input: Input) -> io::Result<()> {
@@ -301,7 +304,13 @@ impl Agent {
 
     fn obey(&mut self, word: Word) -> io::Result<()> {
         match word {
-            Word::Begin { plan, values } => {
+            Word::Begin { plan, mut values } => {
+                for (path, value) in self.habitat.values(&plan) {
+                    values.references.entry(path).or_insert(value);
+                }
+                for (name, value) in &self.habitat.env {
+                    values.env.entry(name.clone()).or_insert_with(|| value.clone());
+                }
                 let words = values.references.iter().filter(|(path, _)| !path.starts_with("configMap/"));
                 let words = words.map(|(_, value)| value.as_str()).chain(values.sensitive.iter().map(String::as_str));
                 self.output.borrow_mut().set_mask(Mask::new(words))?;
@@ -371,6 +380,7 @@ impl Agent {
         self.over = true;
         let output = self.output.borrow().length();
         self.grown.send_replace(output);
+        self.habitat.write_epitaph(status);
         self.report(Report::Over { status, output })
     }
 
@@ -424,7 +434,8 @@ impl Agent {
         let no_surroundings = Surroundings::default();
         let around = plan.surroundings.as_deref().unwrap_or(&no_surroundings);
         let surroundings = if needs_env {
-            environment(run, step, around, &self.values, &self.shelf).map_err(|error| error.to_string())?
+            environment(run, step, around, &self.values, &self.shelf, &self.habitat.dir)
+                .map_err(|error| error.to_string())?
         } else {
             Environment { variables: BTreeMap::new(), working_dir: "/".into(), warning: None }
         };
@@ -491,7 +502,7 @@ impl Agent {
             self.output.borrow_mut().enter(step)?;
         }
         let around = plan.surroundings.as_deref().cloned().unwrap_or_default();
-        let environment = match environment(run, step, &around, &self.values, &self.shelf) {
+        let environment = match environment(run, step, &around, &self.values, &self.shelf, &self.habitat.dir) {
             Ok(environment) => environment,
             Err(_) if self.misses_artifacts() => return Ok(()),
             Err(error) => return self.fail_fatally(step, error.to_string()),
@@ -511,7 +522,7 @@ impl Agent {
             kept: self.kept.clone(),
             references: Rc::new(self.values.references.clone()),
             processes: self.processes.clone(),
-            caller: self.caller,
+            caller: self.habitat.caller,
             folder: self.folder.clone(),
             unit: self.settings.unit.clone(),
             step,
@@ -673,7 +684,7 @@ impl Agent {
         let watch = operations::probe::Watch {
             inbox: self.sender.clone(),
             processes: self.processes.clone(),
-            caller: self.caller,
+            caller: self.habitat.caller,
             probe: service.probe.clone(),
             timeout: service.timeout.filter(|_| attempt == 0).map(Duration::from_millis),
             address,
@@ -704,6 +715,13 @@ fn evaluate(text: &str, scopes: &[&dyn Scope]) -> Result<bool, expr::ExprError> 
     match result.value() {
         Some(value) => Ok(value.bool_form()),
         None => Err(expr::ExprError::new(format!("expression should be static: {}", result.text()))),
+    }
+}
+
+async fn signalled(signal: &mut Option<tokio::signal::unix::Signal>) -> Option<()> {
+    match signal {
+        Some(signal) => signal.recv().await,
+        None => std::future::pending().await,
     }
 }
 
