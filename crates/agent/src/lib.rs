@@ -9,6 +9,7 @@
 //! [`sys`] (the only unsafe code).
 
 mod door;
+mod family;
 mod habitat;
 mod journal;
 pub mod jq;

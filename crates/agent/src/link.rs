@@ -91,6 +91,8 @@ async fn read<R: AsyncRead + Unpin>(id: u64, mut stream: R, writer: Writer, mut 
                                     announced.read = announced.read.max(from + sent);
                                 }
                             }
+                            // An engine has its own way to the family.
+                            Down::Ask(Ask::ReadFamily { .. }) => {}
                             other => {
                                 let _ = served.inbox.send(Input::Down(id, Box::new(other)));
                             }

@@ -25,6 +25,7 @@ use tokio::{
 
 use crate::{
     door::{self, Door},
+    family::{self, Shelf},
     habitat::Habitat,
     journal::Journal,
     link::{Served, Writer},
@@ -56,6 +57,8 @@ pub(crate) enum Input {
     Ended(u64, Outcome),
     /// An operation wants bytes that the engine keeps.
     Pull(operations::packs::Pull),
+    /// An artifact for an expression.
+    Artifact(family::Artifact, Result<String, String>),
     /// The probe of a service had its first success.
     Ready,
 }
@@ -101,6 +104,7 @@ pub(crate) struct Agent {
     last_heard: Instant,
     pulls: HashMap<u64, operations::packs::Pull>,
     next_read: u64,
+    shelf: Shelf,
 }
 
 impl Agent {
@@ -140,6 +144,7 @@ impl Agent {
             last_heard: Instant::now(),
             pulls: HashMap::new(),
             next_read: 0,
+            shelf: Shelf::default(),
         })
     }
 
@@ -226,6 +231,7 @@ impl Agent {
                 self.pulls.insert(self.next_read, pull);
                 self.ask(self.next_read);
             }
+            Input::Artifact(artifact, text) => self.shelf.put(artifact, text),
             Input::Ready => {
                 if !self.ready {
                     self.ready = true;
@@ -309,7 +315,11 @@ impl Agent {
                 let words = words.map(|(_, value)| value.as_str()).chain(values.sensitive.iter().map(String::as_str));
                 self.output.borrow_mut().set_mask(Mask::new(words))?;
                 self.values = *values;
-                self.run = Some(UnitRun::new(plan));
+                let mut run = UnitRun::new(plan);
+                for (name, value) in std::mem::take(&mut self.values.known) {
+                    run.remember(name, value);
+                }
+                self.run = Some(run);
             }
             Word::Tell { step, attempt, told } => self.tell(step, attempt, told),
             Word::Pause => self.pause_all()?,
@@ -338,7 +348,7 @@ impl Agent {
 
     /// Does what the fold says is next, until something has to be waited for.
     fn proceed(&mut self) -> io::Result<()> {
-        while !self.over && self.activity.is_none() && self.pause.is_none() {
+        while !self.over && self.activity.is_none() && self.pause.is_none() && !self.shelf.is_waiting() {
             let Some(run) = &self.run else { return Ok(()) };
             match run.next() {
                 Next::Decide(step) => self.decide(step)?,
@@ -376,7 +386,11 @@ impl Agent {
 
     /// Evaluates a step's conditions.
     fn decide(&mut self, step: usize) -> io::Result<()> {
-        match self.holds(step) {
+        let holds = self.holds(step);
+        if self.misses_artifacts() {
+            return Ok(());
+        }
+        match holds {
             Ok(true) => {
                 self.report(Report::Entered { step })?;
                 self.enter(step)
@@ -403,6 +417,16 @@ impl Agent {
         self.report(Report::Attempted { step: leaf, attempt: 0, outcome, again: false })
     }
 
+    /// Asks for the artifacts that an expression read and that are not here; whether there are any. Then it is
+    /// evaluated again when they have come.
+    fn misses_artifacts(&mut self) -> bool {
+        let misses = self.shelf.fetch(&self.sender);
+        if !misses {
+            self.shelf.clear();
+        }
+        misses
+    }
+
     fn holds(&self, step: usize) -> Result<bool, String> {
         let Some(run) = &self.run else { return Ok(false) };
         let plan = run.step(step);
@@ -410,7 +434,8 @@ impl Agent {
         let no_surroundings = Surroundings::default();
         let around = plan.surroundings.as_deref().unwrap_or(&no_surroundings);
         let surroundings = if needs_env {
-            environment(run, step, around, &self.values, &self.habitat.dir).map_err(|error| error.to_string())?
+            environment(run, step, around, &self.values, &self.shelf, &self.habitat.dir)
+                .map_err(|error| error.to_string())?
         } else {
             Environment { variables: BTreeMap::new(), working_dir: "/".into(), warning: None }
         };
@@ -423,7 +448,7 @@ impl Agent {
             working_dir: &dir,
             own: None,
         };
-        let host = HostScope { working_dir: &surroundings.working_dir };
+        let host = HostScope { working_dir: &surroundings.working_dir, run, shelf: Some(&self.shelf) };
         for condition in &plan.conditions {
             let holds = match condition.as_str() {
                 "passed" => run.passed_before(step),
@@ -477,8 +502,9 @@ impl Agent {
             self.output.borrow_mut().enter(step)?;
         }
         let around = plan.surroundings.as_deref().cloned().unwrap_or_default();
-        let environment = match environment(run, step, &around, &self.values, &self.habitat.dir) {
+        let environment = match environment(run, step, &around, &self.values, &self.shelf, &self.habitat.dir) {
             Ok(environment) => environment,
+            Err(_) if self.misses_artifacts() => return Ok(()),
             Err(error) => return self.fail_fatally(step, error.to_string()),
         };
         let mut limit = match plan.timeout.as_deref().map(|text| self.duration(step, text)).transpose() {
@@ -488,9 +514,7 @@ impl Agent {
         if run.ancestors(step).any(|group| run.state(group).timed_out) {
             limit = Some(limit.map_or(ALWAYS_WINDOW, |limit| limit.min(ALWAYS_WINDOW)));
         }
-        if let Some(warning) = &environment.warning {
-            self.say(step, warning)?;
-        }
+        let warning = environment.warning.clone();
         let hand = Hand {
             inbox: self.sender.clone(),
             output: self.output.clone(),
@@ -506,7 +530,14 @@ impl Agent {
             r#ref: plan.r#ref.clone(),
         };
         let run = self.run.as_ref().expect("looked at above");
-        let job = match operations::prepare(&hand, run, &operation, &around, environment, &self.values) {
+        let prepared = operations::prepare(&hand, run, &operation, &around, environment, &self.values, &self.shelf);
+        if self.misses_artifacts() {
+            return Ok(());
+        }
+        if let Some(warning) = warning {
+            self.say(step, &warning)?;
+        }
+        let job = match prepared {
             Ok(job) => job,
             Err(Outcome::Fatal { message, code }) => {
                 self.say(step, &message)?;
@@ -628,7 +659,7 @@ impl Agent {
         let env = BTreeMap::new();
         let known =
             RunScope { run, step, env: &env, references: &self.values.references, working_dir: "/", own: Some(own) };
-        let host = HostScope { working_dir: "/".as_ref() };
+        let host = HostScope { working_dir: "/".as_ref(), run, shelf: None };
         match evaluate(&retry.until, &[&known, &host]) {
             Ok(enough) => Ok(!enough),
             Err(error) => {
@@ -668,6 +699,8 @@ impl Agent {
         }
         self.report(Report::Stopping { ending, reason })?;
         self.window = Some(Instant::now() + Duration::from_millis(window));
+        // Whoever would bring what an expression waits for may be gone.
+        self.shelf = Shelf::default();
         self.lift_pause()?;
         if self.activity.as_ref().is_some_and(|activity| !activity.always) {
             self.take_down(Outcome::Stopped, Duration::from_millis(grace))?;

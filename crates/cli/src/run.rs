@@ -52,7 +52,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<u8> {
     let number = state.next_number(&document.name)?;
     let name = args.name.clone().unwrap_or_else(|| format!("{}-{number}", document.name));
     let tags = args::map(&args.inputs.tag);
-    let identity = Identity { id: id.clone(), name: name.clone(), number, tags, parents: Vec::new() };
+    let identity = Identity { id: id.clone(), name: name.clone(), number, tags, ..Identity::default() };
     let planned = match planner.plan(document, identity, &config, true) {
         Ok(planned) => planned,
         Err(problems) => {

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures::StreamExt;
 use testudo_core::{
-    plan::Role,
+    plan::{Identity, Role},
     run::{Event, ReapHow, Seen, UnitKey, UnitWant},
 };
 use tokio::{
@@ -12,7 +12,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{Audience, Blobs, Clock, Given, Reap, Runner, RunnerError, Sighting, UnitSpec};
+use crate::{Audience, Blobs, Catalog, Clock, Given, Reap, Runner, RunnerError, Sighting, UnitSpec};
 
 mod session;
 
@@ -20,7 +20,8 @@ use session::Session;
 
 /// What all units of an execution share.
 pub(crate) struct Shared {
-    pub(crate) execution: String,
+    pub(crate) execution: Identity,
+    pub(crate) catalog: Arc<dyn Catalog>,
     pub(crate) runner: Arc<dyn Runner>,
     pub(crate) blobs: Arc<dyn Blobs>,
     pub(crate) audience: Arc<dyn Audience>,
@@ -50,7 +51,7 @@ enum Ended {
 /// Looks after one unit until nothing is left of it.
 pub(crate) async fn tend(shared: Arc<Shared>, key: UnitKey, mut wants: watch::Receiver<Arc<UnitWant>>) {
     let plan = wants.borrow().plan.clone();
-    let spec = UnitSpec { execution: shared.execution.clone(), key: key.clone(), plan };
+    let spec = UnitSpec { execution: shared.execution.id.clone(), key: key.clone(), plan };
     let mut pause = SHORTEST;
     let mut ensured = false;
     loop {

@@ -23,6 +23,8 @@ use testudo_engine::JournalError;
 pub enum StoreError {
     #[error("{what} {path}: {source}")]
     Io { what: &'static str, path: String, source: io::Error },
+    #[error("{0}")]
+    Refused(String),
     #[error("there is no execution {0}")]
     Absent(String),
     #[error("{0} is at work by another testudo")]

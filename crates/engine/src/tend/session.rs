@@ -295,6 +295,11 @@ impl<'a> Session<'a> {
             Frames::Control(Up::Ask(Ask::Read { read, source, from, length })) => {
                 self.answer(read, &source, from, length).await?;
             }
+            Frames::Control(Up::Ask(Ask::ReadFamily { read, of, what, from, length })) => {
+                let length = piece(length);
+                let found = self.shared.catalog.read(&self.shared.execution, &of, &what, from, length).await;
+                self.send(read, found, length).await?;
+            }
             Frames::Control(Up::Answered(answered)) => self.answered(&answered, wants).await?,
             Frames::Data(read, bytes) => self.take(read, &bytes).await?,
             Frames::Control(Up::Heartbeat | Up::Hello(_)) => {}
@@ -308,7 +313,7 @@ impl<'a> Session<'a> {
             Source::Output => {
                 self.shared.blobs.append_output(self.key, reading.at, bytes).await.map_err(|error| broken(&error))?;
                 self.shared.audience.hear(News::Output {
-                    execution: &self.shared.execution,
+                    execution: &self.shared.execution.id,
                     unit: self.key,
                     offset: reading.at,
                     records: bytes,
@@ -367,13 +372,17 @@ impl<'a> Session<'a> {
 
     /// The unit reads a pack that this side keeps.
     async fn answer(&mut self, read: u64, source: &Source, from: u64, length: u64) -> Result<(), LinkError> {
-        let length = usize::try_from(length.min(MAX_READ)).unwrap_or(usize::MAX);
+        let length = piece(length);
         let found = match source {
             Source::Pack(pack) => {
                 self.shared.blobs.read_pack(pack, from, length).await.map_err(|error| describe(&error))
             }
             Source::Output => Err("the engine has no output".to_owned()),
         };
+        self.send(read, found, length).await
+    }
+
+    async fn send(&mut self, read: u64, found: Result<Vec<u8>, String>, length: usize) -> Result<(), LinkError> {
         let answered = match found {
             Ok(bytes) => {
                 tokio::time::timeout(SILENCE, self.link.send(read, &bytes)).await.map_err(|_| silent())??;
@@ -383,6 +392,11 @@ impl<'a> Session<'a> {
         };
         say(&mut self.link, &Down::Answered(answered)).await
     }
+}
+
+/// How much of what is asked for is sent at once.
+fn piece(length: u64) -> usize {
+    usize::try_from(length.min(MAX_READ)).unwrap_or(usize::MAX)
 }
 
 /// Says something to somebody who may have stopped listening.
