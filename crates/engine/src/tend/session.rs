@@ -104,7 +104,7 @@ impl<'a> Session<'a> {
         let want = wants.borrow_and_update().clone();
         say(&mut self.link, &Down::Welcome { seq: want.seq }).await?;
         let kept = self.shared.blobs.output_length(self.key).await.map_err(|error| broken(&error))?;
-        self.read_output(kept);
+        self.read_output(kept).await?;
         self.follow(&want).await?;
         let mut beat = tokio::time::interval(HEARTBEAT);
         beat.reset();
@@ -194,19 +194,22 @@ impl<'a> Session<'a> {
         self.go_on(read).await
     }
 
-    /// From here on what the output grows by is read.
-    fn read_output(&mut self, kept: u64) {
+    /// From here on what the output grows by is read. A read of nothing says where this side stands: an agent announces
+    /// only to a reader that has caught up, and one that has everything would ask for nothing.
+    async fn read_output(&mut self, kept: u64) -> Result<(), LinkError> {
         self.next_read += 1;
         let reading = Reading {
             source: Source::Output,
             at: kept,
             asked: kept,
-            under_way: 0,
+            under_way: 1,
             end: kept,
             digest: String::new(),
             artifacts: None,
         };
         self.reads.insert(self.next_read, reading);
+        let ask = Ask::Read { read: self.next_read, source: Source::Output, from: kept, length: 0 };
+        say(&mut self.link, &Down::Ask(ask)).await
     }
 
     /// Asks for the next piece, or finishes.
@@ -308,7 +311,7 @@ impl<'a> Session<'a> {
     }
 
     async fn take(&mut self, read: u64, bytes: &[u8]) -> Result<(), LinkError> {
-        let Some(reading) = self.reads.get_mut(&read) else { return Ok(()) };
+        let Some(reading) = self.reads.get_mut(&read).filter(|_| !bytes.is_empty()) else { return Ok(()) };
         match &reading.source {
             Source::Output => {
                 self.shared.blobs.append_output(self.key, reading.at, bytes).await.map_err(|error| broken(&error))?;
