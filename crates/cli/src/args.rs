@@ -88,6 +88,12 @@ pub(crate) struct Place {
     pub(crate) queue: Option<String>,
 }
 
+impl Default for Place {
+    fn default() -> Self {
+        Place { runner: RunnerKind::Process, namespace: None, agent_image: OWN_IMAGE.to_owned(), queue: None }
+    }
+}
+
 /// Places where units can live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 pub(crate) enum RunnerKind {

@@ -22,7 +22,10 @@ use super::{
     style::Marks,
     tail::Tails,
 };
-use crate::{args::Inputs, planning::Planner};
+use crate::{
+    args::{Inputs, Place},
+    planning::Planner,
+};
 
 mod streams;
 
@@ -33,7 +36,7 @@ fn planned(spec: &str) -> Arc<Plan> {
     let head = "apiVersion: testworkflows.testkube.io/v1\nkind: TestWorkflow\nmetadata: {name: demo}\nspec:\n  ";
     let spec = spec.replace('\n', "\n  ");
     std::fs::write(&file, format!("{head}{spec}")).unwrap();
-    let planner = Planner::new(&Inputs::of_files(vec![file]), None).unwrap();
+    let planner = Planner::new(&Inputs::of_files(vec![file], Place::default()), None).unwrap();
     let document = planner.read.workflow(None).unwrap();
     let identity = Identity { id: "id".to_owned(), name: "demo-1".to_owned(), number: 1, ..Identity::default() };
     planner.plan(document, identity, &BTreeMap::new(), true).map_err(|problems| format!("{problems:?}")).unwrap().plan
