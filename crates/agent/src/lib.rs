@@ -5,17 +5,22 @@
 //! come and go over `link`, and whatever they missed is sent again. It ends when it hears `bye`, or when nobody has
 //! spoken to it for longer than the orphan limit.
 //!
-//! Reading order: [`start`] (how the process comes to be), `unit` (the loop), `operations` (what a step can do),
+//! Reading order: [`start`] (how the process comes to be), [`pod`] (the same in a container), `unit` (the loop), `operations` (what a step can do),
 //! [`sys`] (the only unsafe code).
 
+mod door;
+mod family;
+mod habitat;
 mod journal;
 pub mod jq;
 mod link;
 mod mask;
 mod operations;
 mod output;
+pub mod pod;
 mod processes;
 mod scope;
+pub mod sealed;
 mod settings;
 pub mod start;
 pub mod sys;

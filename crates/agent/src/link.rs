@@ -1,15 +1,14 @@
 //! A connection to whoever asks: an engine, as often as it likes.
 
-use std::{cell::RefCell, collections::HashMap, io, os::fd::AsFd, os::unix::fs::FileExt, rc::Rc};
+use std::{cell::RefCell, collections::HashMap, io, os::unix::fs::FileExt, rc::Rc};
 
 use testudo_core::frame::{self, Answered, Ask, Down, FrameType, Hello, Source, Up};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::UnixStream,
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     sync::{mpsc, watch},
 };
 
-use crate::{output::Output, processes::open_below, sys, unit::Input};
+use crate::{output::Output, processes::open_below, unit::Input};
 
 /// What a connection may read, and where it brings what it hears.
 #[derive(Clone)]
@@ -38,12 +37,11 @@ impl Writer {
 }
 
 /// Serves one connection until it breaks.
-pub(crate) async fn serve(id: u64, stream: UnixStream, hello: Hello, served: Served) {
-    let own = rustix::process::geteuid().as_raw();
-    if sys::peer_uid(stream.as_fd()).is_ok_and(|uid| uid != own) {
-        return;
-    }
-    let (reader, writer) = stream.into_split();
+pub(crate) async fn serve<R, W>(id: u64, reader: R, writer: W, hello: Hello, served: Served)
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin + 'static,
+{
     let (sender, queue) = mpsc::unbounded_channel();
     let handle = Writer(sender);
     handle.say(&Up::Hello(hello));
@@ -55,9 +53,9 @@ pub(crate) async fn serve(id: u64, stream: UnixStream, hello: Hello, served: Ser
     pump.abort();
 }
 
-async fn write(mut stream: tokio::net::unix::OwnedWriteHalf, mut queue: mpsc::UnboundedReceiver<Vec<u8>>) {
+async fn write<W: AsyncWrite + Unpin>(mut stream: W, mut queue: mpsc::UnboundedReceiver<Vec<u8>>) {
     while let Some(bytes) = queue.recv().await {
-        if stream.write_all(&bytes).await.is_err() {
+        if stream.write_all(&bytes).await.is_err() || stream.flush().await.is_err() {
             return;
         }
     }
@@ -70,12 +68,7 @@ struct Announced {
     read: u64,
 }
 
-async fn read(
-    id: u64,
-    mut stream: tokio::net::unix::OwnedReadHalf,
-    writer: Writer,
-    mut served: Served,
-) -> io::Result<()> {
+async fn read<R: AsyncRead + Unpin>(id: u64, mut stream: R, writer: Writer, mut served: Served) -> io::Result<()> {
     let mut announced = Announced::default();
     let mut message = Vec::new();
     let mut packs = HashMap::new();
@@ -98,6 +91,8 @@ async fn read(
                                     announced.read = announced.read.max(from + sent);
                                 }
                             }
+                            // An engine has its own way to the family.
+                            Down::Ask(Ask::ReadFamily { .. }) => {}
                             other => {
                                 let _ = served.inbox.send(Input::Down(id, Box::new(other)));
                             }
@@ -201,7 +196,7 @@ struct Frames {
 }
 
 impl Frames {
-    async fn next(&mut self, stream: &mut tokio::net::unix::OwnedReadHalf) -> io::Result<(FrameType, Vec<u8>)> {
+    async fn next<R: AsyncRead + Unpin>(&mut self, stream: &mut R) -> io::Result<(FrameType, Vec<u8>)> {
         loop {
             if let Some(header) = self.buffer[..self.filled].first_chunk::<5>() {
                 let (kind, length) = frame::parse_header(*header).map_err(io::Error::other)?;

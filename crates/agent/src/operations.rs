@@ -11,6 +11,7 @@ use testudo_core::{
 use tokio::sync::{mpsc, watch};
 
 use crate::{
+    family::Shelf,
     output::Output,
     processes::Processes,
     scope::{Environment, HostScope},
@@ -92,6 +93,8 @@ pub(crate) enum Job {
     Engine {
         request: testudo_core::run::Request,
         sources: Vec<(testudo_core::frame::PackId, packs::Source)>,
+        /// Where what comes back goes, as far as its own paths do not say.
+        working_dir: PathBuf,
     },
 }
 
@@ -111,7 +114,9 @@ impl Job {
             Job::Artifacts(collect) => collect.carry_out(&hand, hears).await,
             Job::Unpack(packs) => packs::unpack_all(&hand, packs).await,
             Job::Fetch(sources) => packs::fetch(&hand, sources).await,
-            Job::Engine { request, sources } => blocks::carry_out(&hand, hears, request, sources).await,
+            Job::Engine { request, sources, working_dir } => {
+                blocks::carry_out(&hand, hears, request, sources, &working_dir).await
+            }
         }
     }
 }
@@ -122,9 +127,15 @@ struct Evaluate<'a> {
     step: usize,
     environment: &'a Environment,
     values: &'a Values,
+    shelf: &'a Shelf,
 }
 
 impl Evaluate<'_> {
+    /// What only this machine can answer.
+    fn host(&self) -> HostScope<'_> {
+        HostScope { working_dir: &self.environment.working_dir, run: self.run, shelf: Some(self.shelf) }
+    }
+
     fn with<T>(&self, then: impl FnOnce(&[&dyn Scope]) -> Result<T, ExprError>) -> Result<T, Outcome> {
         let dir = self.environment.working_dir.to_string_lossy();
         let known = RunScope {
@@ -135,7 +146,7 @@ impl Evaluate<'_> {
             working_dir: &dir,
             own: None,
         };
-        let host = HostScope { working_dir: &self.environment.working_dir };
+        let host = self.host();
         then(&[&known, &host]).map_err(|error| Outcome::Fatal { message: error.to_string(), code: None })
     }
 
@@ -180,8 +191,9 @@ pub(crate) fn prepare(
     around: &Surroundings,
     environment: Environment,
     values: &Values,
+    shelf: &Shelf,
 ) -> Result<Job, Outcome> {
-    let evaluate = Evaluate { run, step: hand.step, environment: &environment, values };
+    let evaluate = Evaluate { run, step: hand.step, environment: &environment, values, shelf };
     Ok(match operation {
         Operation::Delay { millis } => Job::Delay(std::time::Duration::from_millis(*millis)),
         Operation::Gate => Job::Done,
@@ -192,12 +204,12 @@ pub(crate) fn prepare(
                 let message = "there is no command to run".to_owned();
                 return Err(Outcome::Fatal { message, code: Some(155) });
             }
-            let files = files::place(&evaluate, around)?;
+            let files = files::place(&evaluate, around, hand.caller)?;
             Job::Command(command::Command::new(argv, environment, files))
         }
         Operation::Shell { script } => {
             let script = evaluate.text(script)?;
-            let files = files::place(&evaluate, around)?;
+            let files = files::place(&evaluate, around, hand.caller)?;
             Job::Command(command::Command::shell(&script, environment, files)?)
         }
         Operation::Git(git) if git.replaced && values.content.is_some() => {

@@ -27,13 +27,24 @@ pub(crate) struct Output {
     buffer: Vec<u8>,
     /// The disk has been given back up to here.
     released: u64,
+    /// What is written here is also said aloud.
+    echo: bool,
 }
 
 impl Output {
     /// Goes on behind what the file has.
-    pub(crate) fn new(mut file: File, mask: Mask) -> io::Result<Self> {
+    pub(crate) fn new(mut file: File, mask: Mask, echo: bool) -> io::Result<Self> {
         let length = file.seek(io::SeekFrom::End(0))?;
-        Ok(Output { file, length, mask, step: record::NO_STEP, at_line_start: true, buffer: Vec::new(), released: 0 })
+        Ok(Output {
+            file,
+            length,
+            mask,
+            step: record::NO_STEP,
+            at_line_start: true,
+            buffer: Vec::new(),
+            released: 0,
+            echo,
+        })
     }
 
     /// Bytes that can be read.
@@ -110,6 +121,11 @@ impl Output {
             let header = record::header(self.step, nanos, part.len());
             write_all(&mut self.file, &header, part)?;
             self.length += (header.len() + part.len()) as u64;
+        }
+        if self.echo {
+            // For people who look at the place itself; nothing depends on it.
+            let mut stdout = io::stdout().lock();
+            let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
         }
         Ok(())
     }

@@ -15,11 +15,14 @@ use testudo_core::{
     source::Node,
 };
 
-use crate::jq::JqHost;
+use crate::{family::Shelf, jq::JqHost};
 
-/// Answers `file`, `glob`, `relpath`, `abspath`, `date` and `jq`.
+/// Answers `file`, `glob`, `relpath`, `abspath`, `date`, `jq` and `read_artifact`.
 pub(crate) struct HostScope<'a> {
     pub working_dir: &'a Path,
+    pub run: &'a UnitRun,
+    /// None where nothing can be waited for.
+    pub shelf: Option<&'a Shelf>,
 }
 
 impl Scope for HostScope<'_> {
@@ -35,6 +38,10 @@ impl Scope for HostScope<'_> {
                 let layout = args.first().map(Value::string_form);
                 Value::from(expr::date(Timestamp::now(), layout.as_deref())?)
             }
+            "read_artifact" => match self.shelf {
+                Some(shelf) => shelf.read(self.run, args)?,
+                None => return Err(ExprError::new("read_artifact() cannot be used here: keep the text in `env`")),
+            },
             // In the unit's root the binary's own path may lead nowhere.
             "jq" => return JqHost::with_program("/proc/self/exe").call(name, args),
             // With a base of their own these need no working directory, and nobody is asked.
@@ -90,6 +97,8 @@ pub(crate) fn environment(
     step: usize,
     surroundings: &Surroundings,
     values: &Values,
+    shelf: &Shelf,
+    home: &Path,
 ) -> Result<Environment, ExprError> {
     let mut variables = values.env.clone();
     variables.insert("CI".to_owned(), "1".to_owned());
@@ -118,6 +127,7 @@ pub(crate) fn environment(
     let lazy = LazyEnv {
         known: RunScope { run, step, env: &variables, references: &values.references, working_dir: "/", own: None },
         templates: &templates,
+        shelf,
         done: RefCell::default(),
         visiting: RefCell::default(),
     };
@@ -129,7 +139,7 @@ pub(crate) fn environment(
     for value in variables.values_mut().filter(|value| veil::is_veiled(value)) {
         *value = veil::unveil(value, &values.references);
     }
-    let (working_dir, warning) = working_dir(run, step, surroundings, values, &variables)?;
+    let (working_dir, warning) = working_dir(run, step, surroundings, values, &variables, home)?;
     variables.entry("PWD".to_owned()).or_insert_with(|| working_dir.to_string_lossy().into_owned());
     Ok(Environment { variables, working_dir, warning })
 }
@@ -138,6 +148,7 @@ pub(crate) fn environment(
 struct LazyEnv<'a> {
     known: RunScope<'a>,
     templates: &'a BTreeMap<String, &'a str>,
+    shelf: &'a Shelf,
     done: RefCell<BTreeMap<String, String>>,
     visiting: RefCell<Vec<String>>,
 }
@@ -153,7 +164,7 @@ impl LazyEnv<'_> {
             return Err(ExprError::new(format!("variables refer to one another: {circle}")));
         }
         self.visiting.borrow_mut().push(name.to_owned());
-        let host = HostScope { working_dir: Path::new("/") };
+        let host = HostScope { working_dir: Path::new("/"), run: self.known.run, shelf: Some(self.shelf) };
         let text = expr::compile_template(self.templates[name])
             .and_then(|template| template.finish(&[self, &self.known, &host], Finalizer::Fail))
             .and_then(|result| Ok(result.require()?.string_form().into_owned()))
@@ -194,8 +205,9 @@ fn working_dir(
     surroundings: &Surroundings,
     values: &Values,
     variables: &BTreeMap<String, String>,
+    home: &Path,
 ) -> Result<(PathBuf, Option<String>), ExprError> {
-    let mut levels = vec![PathBuf::from("/")];
+    let mut levels = vec![home.to_owned()];
     for text in &surroundings.working_dir {
         let outer = &levels[levels.len() - 1];
         let text = final_text(text, run, step, variables, &values.references, outer)?;
@@ -214,7 +226,7 @@ fn working_dir(
             }
         }
     }
-    Ok((PathBuf::from("/"), warning))
+    Ok((home.to_owned(), warning))
 }
 
 /// Evaluates a template that has to be final.
@@ -231,7 +243,7 @@ pub(crate) fn final_text(
     }
     let dir = working_dir.to_string_lossy();
     let known = RunScope { run, step, env, references, working_dir: &dir, own: None };
-    let host = HostScope { working_dir };
+    let host = HostScope { working_dir, run, shelf: None };
     let result = expr::compile_template(template)?.finish(&[&known, &host], Finalizer::Fail)?;
     Ok(result.require()?.string_form().into_owned())
 }

@@ -9,6 +9,8 @@ use std::{
 use rustix::fs::{Mode, OFlags, openat};
 
 use crate::{
+    door::Door,
+    habitat::Habitat,
     processes::open_below,
     settings::{FILE, Settings},
     sys::{self, Caller, Room},
@@ -111,8 +113,8 @@ impl Prepared {
         listener.set_nonblocking(true)?;
         let local = tokio::task::LocalSet::new();
         local.block_on(&runtime, async move {
-            let listener = tokio::net::UnixListener::from_std(listener)?;
-            unit::Agent::new(self.settings, self.caller, self.folder)?.run(listener).await
+            let door = Door::Socket(tokio::net::UnixListener::from_std(listener)?);
+            unit::Agent::new(self.settings, Habitat::machine(self.caller), self.folder)?.run(door).await
         })
     }
 }

@@ -39,6 +39,8 @@ pub enum Caller {
     Root,
     /// An ordinary user: back through a second user namespace.
     User { uid: u32, gid: u32 },
+    /// A container, which is all the isolation there is.
+    Container,
 }
 
 impl Caller {
@@ -141,7 +143,7 @@ pub fn become_first(caller: Caller, folder: &OwnedFd) -> Result<(), IsolateError
         write_maps(0, 0, uid, gid)?;
     }
     unshare(libc::CLONE_NEWNS | libc::CLONE_NEWPID).map_err(|source| match caller {
-        Caller::Root => IsolateError::Io(source),
+        Caller::Root | Caller::Container => IsolateError::Io(source),
         Caller::User { .. } => IsolateError::Forbidden { source },
     })?;
     // SAFETY: the process has one thread.
@@ -259,6 +261,12 @@ unsafe fn reset_signals() {
         libc::sigemptyset(&raw mut none);
         libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
     }
+}
+
+/// Keeps others of the same user from reading this process's memory and environment.
+pub fn hide_from_others() -> io::Result<()> {
+    // SAFETY: plain system call.
+    check(unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) }).map(drop)
 }
 
 /// Sends a signal to every process of the unit but the agent.

@@ -19,21 +19,23 @@ use testudo_core::{
     run::{Ending, Next, Outcome, Report, RunScope, Status, Told, UnitRun, Values, Word, WordId},
 };
 use tokio::{
-    net::UnixListener,
     sync::{mpsc, watch},
     time::Instant,
 };
 
 use crate::{
+    door::{self, Door},
+    family::{self, Shelf},
+    habitat::Habitat,
     journal::Journal,
-    link::{self, Served, Writer},
+    link::{Served, Writer},
     mask::Mask,
     operations::{self, Hand},
     output::Output,
     processes::{Processes, open_below},
     scope::{Environment, HostScope, environment, final_text},
     settings::Settings,
-    sys::{self, Caller},
+    sys,
 };
 
 mod clock;
@@ -55,6 +57,8 @@ pub(crate) enum Input {
     Ended(u64, Outcome),
     /// An operation wants bytes that the engine keeps.
     Pull(operations::packs::Pull),
+    /// An artifact for an expression.
+    Artifact(family::Artifact, Result<String, String>),
     /// The probe of a service had its first success.
     Ready,
 }
@@ -71,7 +75,7 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// One unit's agent.
 pub(crate) struct Agent {
     settings: Settings,
-    caller: Caller,
+    habitat: Habitat,
     folder: Rc<OwnedFd>,
     journal: Journal,
     output: Rc<RefCell<Output>>,
@@ -100,18 +104,19 @@ pub(crate) struct Agent {
     last_heard: Instant,
     pulls: HashMap<u64, operations::packs::Pull>,
     next_read: u64,
+    shelf: Shelf,
 }
 
 impl Agent {
     /// An agent that idles until it is told to begin.
-    pub(crate) fn new(settings: Settings, caller: Caller, folder: OwnedFd) -> io::Result<Self> {
+    pub(crate) fn new(settings: Settings, habitat: Habitat, folder: OwnedFd) -> io::Result<Self> {
         let journal = Journal::open(open_below(&folder, "journal", true)?)?;
-        let output = Output::new(open_below(&folder, "output", true)?, Mask::default())?;
+        let output = Output::new(open_below(&folder, "output", true)?, Mask::default(), habitat.echo)?;
         let (grown, _) = watch::channel(output.length());
         let (sender, inbox) = mpsc::unbounded_channel();
         Ok(Agent {
             settings,
-            caller,
+            habitat,
             folder: Rc::new(folder),
             journal,
             output: Rc::new(RefCell::new(output)),
@@ -139,12 +144,15 @@ impl Agent {
             last_heard: Instant::now(),
             pulls: HashMap::new(),
             next_read: 0,
+            shelf: Shelf::default(),
         })
     }
 
     /// Serves until it is no longer needed.
-    pub(crate) async fn run(mut self, listener: UnixListener) -> io::Result<()> {
+    pub(crate) async fn run(mut self, door: Door) -> io::Result<()> {
         let mut children = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::child())?;
+        let terminate = tokio::signal::unix::SignalKind::terminate();
+        let mut ends = if self.habitat.ends_by_signal { Some(tokio::signal::unix::signal(terminate)?) } else { None };
         let mut beat = tokio::time::interval(HEARTBEAT);
         let mut connections = 0;
         if self.journal.has_history() {
@@ -160,10 +168,9 @@ impl Agent {
             }
             let due = self.due();
             tokio::select! {
-                accepted = listener.accept() => {
-                    let (stream, _) = accepted?;
+                caller = door.next() => {
                     connections += 1;
-                    self.connect(connections, stream);
+                    self.connect(connections, caller?);
                 }
                 input = self.inbox.recv() => {
                     if let Some(input) = input {
@@ -171,13 +178,14 @@ impl Agent {
                     }
                 }
                 _ = children.recv() => self.processes.reap(),
+                Some(()) = signalled(&mut ends) => self.told_to_go()?,
                 _ = beat.tick() => self.links.values().for_each(|link| link.say(&Up::Heartbeat)),
                 () = sleep_until(due) => self.act_on_time()?,
             }
         }
     }
 
-    fn connect(&mut self, id: u64, stream: tokio::net::UnixStream) {
+    fn connect(&mut self, id: u64, caller: door::Caller) {
         let hello = Hello {
             protocol: PROTOCOL,
             unit: self.settings.unit.clone(),
@@ -191,7 +199,7 @@ impl Agent {
             folder: self.folder.clone(),
             inbox: self.sender.clone(),
         };
-        tokio::task::spawn_local(link::serve(id, stream, hello, served));
+        tokio::task::spawn_local(caller.serve(id, hello, served));
     }
 
     fn hear(&mut self, input: Input) -> io::Result<()> {
@@ -223,6 +231,7 @@ impl Agent {
                 self.pulls.insert(self.next_read, pull);
                 self.ask(self.next_read);
             }
+            Input::Artifact(artifact, text) => self.shelf.put(artifact, text),
             Input::Ready => {
                 if !self.ready {
                     self.ready = true;
@@ -295,12 +304,22 @@ impl Agent {
 
     fn obey(&mut self, word: Word) -> io::Result<()> {
         match word {
-            Word::Begin { plan, values } => {
+            Word::Begin { plan, mut values } => {
+                for (path, value) in self.habitat.values(&plan) {
+                    values.references.entry(path).or_insert(value);
+                }
+                for (name, value) in &self.habitat.env {
+                    values.env.entry(name.clone()).or_insert_with(|| value.clone());
+                }
                 let words = values.references.iter().filter(|(path, _)| !path.starts_with("configMap/"));
                 let words = words.map(|(_, value)| value.as_str()).chain(values.sensitive.iter().map(String::as_str));
                 self.output.borrow_mut().set_mask(Mask::new(words))?;
                 self.values = *values;
-                self.run = Some(UnitRun::new(plan));
+                let mut run = UnitRun::new(plan);
+                for (name, value) in std::mem::take(&mut self.values.known) {
+                    run.remember(name, value);
+                }
+                self.run = Some(run);
             }
             Word::Tell { step, attempt, told } => self.tell(step, attempt, told),
             Word::Pause => self.pause_all()?,
@@ -329,7 +348,7 @@ impl Agent {
 
     /// Does what the fold says is next, until something has to be waited for.
     fn proceed(&mut self) -> io::Result<()> {
-        while !self.over && self.activity.is_none() && self.pause.is_none() {
+        while !self.over && self.activity.is_none() && self.pause.is_none() && !self.shelf.is_waiting() {
             let Some(run) = &self.run else { return Ok(()) };
             match run.next() {
                 Next::Decide(step) => self.decide(step)?,
@@ -361,12 +380,17 @@ impl Agent {
         self.over = true;
         let output = self.output.borrow().length();
         self.grown.send_replace(output);
+        self.habitat.write_epitaph(status);
         self.report(Report::Over { status, output })
     }
 
     /// Evaluates a step's conditions.
     fn decide(&mut self, step: usize) -> io::Result<()> {
-        match self.holds(step) {
+        let holds = self.holds(step);
+        if self.misses_artifacts() {
+            return Ok(());
+        }
+        match holds {
             Ok(true) => {
                 self.report(Report::Entered { step })?;
                 self.enter(step)
@@ -393,6 +417,16 @@ impl Agent {
         self.report(Report::Attempted { step: leaf, attempt: 0, outcome, again: false })
     }
 
+    /// Asks for the artifacts that an expression read and that are not here; whether there are any. Then it is
+    /// evaluated again when they have come.
+    fn misses_artifacts(&mut self) -> bool {
+        let misses = self.shelf.fetch(&self.sender);
+        if !misses {
+            self.shelf.clear();
+        }
+        misses
+    }
+
     fn holds(&self, step: usize) -> Result<bool, String> {
         let Some(run) = &self.run else { return Ok(false) };
         let plan = run.step(step);
@@ -400,7 +434,8 @@ impl Agent {
         let no_surroundings = Surroundings::default();
         let around = plan.surroundings.as_deref().unwrap_or(&no_surroundings);
         let surroundings = if needs_env {
-            environment(run, step, around, &self.values).map_err(|error| error.to_string())?
+            environment(run, step, around, &self.values, &self.shelf, &self.habitat.dir)
+                .map_err(|error| error.to_string())?
         } else {
             Environment { variables: BTreeMap::new(), working_dir: "/".into(), warning: None }
         };
@@ -413,7 +448,7 @@ impl Agent {
             working_dir: &dir,
             own: None,
         };
-        let host = HostScope { working_dir: &surroundings.working_dir };
+        let host = HostScope { working_dir: &surroundings.working_dir, run, shelf: Some(&self.shelf) };
         for condition in &plan.conditions {
             let holds = match condition.as_str() {
                 "passed" => run.passed_before(step),
@@ -467,8 +502,9 @@ impl Agent {
             self.output.borrow_mut().enter(step)?;
         }
         let around = plan.surroundings.as_deref().cloned().unwrap_or_default();
-        let environment = match environment(run, step, &around, &self.values) {
+        let environment = match environment(run, step, &around, &self.values, &self.shelf, &self.habitat.dir) {
             Ok(environment) => environment,
+            Err(_) if self.misses_artifacts() => return Ok(()),
             Err(error) => return self.fail_fatally(step, error.to_string()),
         };
         let mut limit = match plan.timeout.as_deref().map(|text| self.duration(step, text)).transpose() {
@@ -478,9 +514,7 @@ impl Agent {
         if run.ancestors(step).any(|group| run.state(group).timed_out) {
             limit = Some(limit.map_or(ALWAYS_WINDOW, |limit| limit.min(ALWAYS_WINDOW)));
         }
-        if let Some(warning) = &environment.warning {
-            self.say(step, warning)?;
-        }
+        let warning = environment.warning.clone();
         let hand = Hand {
             inbox: self.sender.clone(),
             output: self.output.clone(),
@@ -488,7 +522,7 @@ impl Agent {
             kept: self.kept.clone(),
             references: Rc::new(self.values.references.clone()),
             processes: self.processes.clone(),
-            caller: self.caller,
+            caller: self.habitat.caller,
             folder: self.folder.clone(),
             unit: self.settings.unit.clone(),
             step,
@@ -496,7 +530,14 @@ impl Agent {
             r#ref: plan.r#ref.clone(),
         };
         let run = self.run.as_ref().expect("looked at above");
-        let job = match operations::prepare(&hand, run, &operation, &around, environment, &self.values) {
+        let prepared = operations::prepare(&hand, run, &operation, &around, environment, &self.values, &self.shelf);
+        if self.misses_artifacts() {
+            return Ok(());
+        }
+        if let Some(warning) = warning {
+            self.say(step, &warning)?;
+        }
+        let job = match prepared {
             Ok(job) => job,
             Err(Outcome::Fatal { message, code }) => {
                 self.say(step, &message)?;
@@ -618,7 +659,7 @@ impl Agent {
         let env = BTreeMap::new();
         let known =
             RunScope { run, step, env: &env, references: &self.values.references, working_dir: "/", own: Some(own) };
-        let host = HostScope { working_dir: "/".as_ref() };
+        let host = HostScope { working_dir: "/".as_ref(), run, shelf: None };
         match evaluate(&retry.until, &[&known, &host]) {
             Ok(enough) => Ok(!enough),
             Err(error) => {
@@ -643,7 +684,7 @@ impl Agent {
         let watch = operations::probe::Watch {
             inbox: self.sender.clone(),
             processes: self.processes.clone(),
-            caller: self.caller,
+            caller: self.habitat.caller,
             probe: service.probe.clone(),
             timeout: service.timeout.filter(|_| attempt == 0).map(Duration::from_millis),
             address,
@@ -658,6 +699,8 @@ impl Agent {
         }
         self.report(Report::Stopping { ending, reason })?;
         self.window = Some(Instant::now() + Duration::from_millis(window));
+        // Whoever would bring what an expression waits for may be gone.
+        self.shelf = Shelf::default();
         self.lift_pause()?;
         if self.activity.as_ref().is_some_and(|activity| !activity.always) {
             self.take_down(Outcome::Stopped, Duration::from_millis(grace))?;
@@ -672,6 +715,13 @@ fn evaluate(text: &str, scopes: &[&dyn Scope]) -> Result<bool, expr::ExprError> 
     match result.value() {
         Some(value) => Ok(value.bool_form()),
         None => Err(expr::ExprError::new(format!("expression should be static: {}", result.text()))),
+    }
+}
+
+async fn signalled(signal: &mut Option<tokio::signal::unix::Signal>) -> Option<()> {
+    match signal {
+        Some(signal) => signal.recv().await,
+        None => std::future::pending().await,
     }
 }
 

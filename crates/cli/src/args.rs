@@ -3,6 +3,8 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
+use testudo_core::plan::OWN_IMAGE;
 
 use crate::{control, exit, find, lint, logs, planning, run};
 
@@ -65,16 +67,44 @@ pub(crate) struct Inputs {
     /// Secret and `ConfigMap` documents
     #[arg(long, value_name = "FILE")]
     pub(crate) secrets: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Where units live.
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
+pub(crate) struct Place {
     /// Where units live
     #[arg(long, value_enum, default_value_t = RunnerKind::Process)]
     pub(crate) runner: RunnerKind,
+    /// On a cluster: the namespace, else the one that the kubeconfig names
+    #[arg(long, short = 'N', value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
+    /// On a cluster: the image with testudo's agent, which is also that of steps that name none
+    #[arg(long, value_name = "IMAGE", default_value = OWN_IMAGE)]
+    pub(crate) agent_image: String,
+    /// On a cluster: the Kueue queue that admits Jobs
+    #[arg(long, value_name = "NAME")]
+    pub(crate) queue: Option<String>,
 }
 
 /// Places where units can live.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 pub(crate) enum RunnerKind {
     /// Processes of this machine
     Process,
+    /// Pods of a Kubernetes cluster
+    Kube,
+}
+
+impl RunnerKind {
+    /// Seconds without a testudo after which units stop by themselves.
+    pub(crate) fn orphan_timeout(self) -> u64 {
+        match self {
+            RunnerKind::Process => 600,
+            RunnerKind::Kube => 7200,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -92,9 +122,9 @@ pub(crate) struct RunArgs {
     pub(crate) artifacts: PathBuf,
     #[command(flatten)]
     pub(crate) view: View,
-    /// Seconds without a testudo after which units stop by themselves
-    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
-    pub(crate) orphan_timeout: u64,
+    /// Seconds without a testudo after which units stop by themselves [default: 600, on a cluster 7200]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) orphan_timeout: Option<u64>,
     /// How long a pause that nobody lifts may last
     #[arg(long, value_name = "DURATION", default_value = "10m")]
     pub(crate) pause_timeout: String,
@@ -219,7 +249,7 @@ pub(crate) struct OfExecution {
 
 impl Inputs {
     /// Files alone, as a recovered run needs them.
-    pub(crate) fn of_files(files: Vec<PathBuf>) -> Self {
+    pub(crate) fn of_files(files: Vec<PathBuf>, place: Place) -> Self {
         Inputs {
             files,
             workflow: None,
@@ -229,7 +259,7 @@ impl Inputs {
             image_command: Vec::new(),
             content: None,
             secrets: Vec::new(),
-            runner: RunnerKind::Process,
+            place,
         }
     }
 }

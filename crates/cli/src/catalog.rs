@@ -5,12 +5,13 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use testudo_core::{
-    plan::Identity,
+    frame::{FamilySource, PackId},
+    plan::{ArtifactFetch, Identity},
     run::{ChildRequest, veil},
     source::{Kind, Node},
     workflow::Document,
 };
-use testudo_engine::{Catalog, Given, Prepared};
+use testudo_engine::{Blobs, Catalog, Given, Parent, Prepared};
 use testudo_store::{Folder, Meta, State};
 
 use crate::planning::Planner;
@@ -30,7 +31,8 @@ pub(crate) struct Files {
 
 #[async_trait]
 impl Catalog for Files {
-    async fn prepare(&self, request: &ChildRequest, id: &str, parent: &Identity) -> Result<Prepared, String> {
+    async fn prepare(&self, request: &ChildRequest, id: &str, parent: &Parent) -> Result<Prepared, String> {
+        let (known, parent) = (parent.known(), &parent.identity);
         let path = self.state.folder(id);
         if path.join("plan").exists() {
             let folder = Folder::open(&path).map_err(|error| error.to_string())?;
@@ -55,12 +57,13 @@ impl Catalog for Files {
             number,
             tags: parent.tags.clone(),
             parents: parent.parents.iter().cloned().chain([parent.name.clone()]).collect(),
+            ancestors: parent.ancestors.iter().cloned().chain([parent.id.clone()]).collect(),
         };
         let (document, config) = self.with_secrets(document, request, parent)?;
         let planned = self.planner.plan(&document, identity, &config, false).map_err(|problems| {
             problems.iter().map(|problem| problem.message.clone()).collect::<Vec<_>>().join("; ")
         })?;
-        let given = Given { references: planned.given.references, ..self.given.clone() };
+        let given = Given { references: planned.given.references, known, ..self.given.clone() };
         let meta = Meta {
             id: id.to_owned(),
             name: name.clone(),
@@ -83,9 +86,46 @@ impl Catalog for Files {
         }
         prepared(folder)
     }
+
+    async fn read(
+        &self,
+        reader: &Identity,
+        of: &str,
+        what: &FamilySource,
+        from: u64,
+        length: usize,
+    ) -> Result<Vec<u8>, String> {
+        let folder = self.relative(reader, of)?;
+        match what.clone() {
+            FamilySource::Artifact(name) => {
+                let read = tokio::task::spawn_blocking(move || folder.read_artifact(&name, from, length));
+                read.await.map_err(|error| error.to_string())?
+            }
+            FamilySource::Pack(pack) => {
+                folder.read_pack(&pack, from, length).await.map_err(|_| format!("{of} keeps no such files"))
+            }
+        }
+    }
+
+    async fn fetch(&self, reader: &Identity, of: &str, fetch: &ArtifactFetch, pack: &PackId) -> Result<u64, String> {
+        let (own, other) = (self.relative(reader, &reader.id)?, self.relative(reader, of)?);
+        let (paths, pack) = (fetch.paths.clone(), pack.clone());
+        let packed = tokio::task::spawn_blocking(move || own.pack_artifacts(&other, &paths, &pack));
+        packed.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+    }
 }
 
 impl Files {
+    /// An execution of the same family.
+    fn relative(&self, reader: &Identity, of: &str) -> Result<Folder, String> {
+        let folder = self.state.by_id(of).map_err(|error| error.to_string())?;
+        if reader.may_read(&folder.plan.execution) {
+            Ok(folder)
+        } else {
+            Err(format!("{of} is neither ancestor nor descendant nor sibling of {}", reader.name))
+        }
+    }
+
     /// A child's config with the sensitive words of its parent in it. A parameter that gets one is sensitive in the
     /// child too, whether it says so or not.
     fn with_secrets(

@@ -49,6 +49,13 @@ pub(crate) fn passed_on(added: &[String]) -> anyhow::Result<BTreeMap<String, Str
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .filter(|(name, _)| PASSED_ON.contains(&name.as_str()) || name.starts_with("LC_"))
         .collect();
+    passed.extend(self::added(added)?);
+    Ok(passed)
+}
+
+/// Variables that a person names for commands: with a value, or with the one it has here.
+pub(crate) fn added(added: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
+    let mut passed = BTreeMap::new();
     for one in added {
         let (name, value) = match one.split_once('=') {
             Some((name, value)) => (name, value.to_owned()),

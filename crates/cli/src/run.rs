@@ -14,13 +14,14 @@ use testudo_core::{
     plan::Identity,
     run::{Status, StopHow},
 };
-use testudo_engine::{Clock, Control, Drive, Given, Job, drive};
+use testudo_engine::{Clock, Control, Drive, Given, Job, Runner, drive};
+use testudo_kube::{KubeRunner, RootKey};
 use testudo_local::LocalRunner;
 use testudo_store::{Folder, Meta, State};
 use tokio::sync::mpsc;
 
 use crate::{
-    args::{self, RecoverArgs, RunArgs, View},
+    args::{self, Place, RecoverArgs, RunArgs, RunnerKind, View},
     catalog::{self, Files},
     control, environment, exit, lint,
     planning::{Planner, millis},
@@ -51,7 +52,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<u8> {
     let number = state.next_number(&document.name)?;
     let name = args.name.clone().unwrap_or_else(|| format!("{}-{number}", document.name));
     let tags = args::map(&args.inputs.tag);
-    let identity = Identity { id: id.clone(), name: name.clone(), number, tags, parents: Vec::new() };
+    let identity = Identity { id: id.clone(), name: name.clone(), number, tags, ..Identity::default() };
     let planned = match planner.plan(document, identity, &config, true) {
         Ok(planned) => planned,
         Err(problems) => {
@@ -66,7 +67,11 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<u8> {
     probe_writable(&artifacts)?;
     let content = args.inputs.content.as_deref();
     let given = Given {
-        env: environment::passed_on(&args.env)?,
+        env: match args.inputs.place.runner {
+            RunnerKind::Process => environment::passed_on(&args.env)?,
+            // There images have an environment of their own.
+            RunnerKind::Kube => environment::added(&args.env)?,
+        },
         content: content.map(|_| PackId(CONTENT.to_owned())),
         ..planned.given
     };
@@ -89,7 +94,8 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<u8> {
         crate::content::pack(content, &aside).with_context(|| format!("packing {}", content.display()))?;
     }
     let files = Files { planner, state: state.clone(), artifacts, given: given.clone(), command };
-    carry(&state, folder, files, &args.view, Duration::from_secs(args.orphan_timeout))
+    let place = Placed::of(args);
+    carry(&state, folder, files, &args.view, &place)
 }
 
 /// Carries on a run whose testudo died.
@@ -101,8 +107,8 @@ pub(crate) fn recover(args: &RecoverArgs) -> anyhow::Result<u8> {
         return Ok(if status == Status::Passed { exit::PASSED } else { exit::FAILED });
     }
     let given = unseal(&folder)?;
-    let Recorded { files, image_command, content, orphan_timeout } = recorded(&folder)?;
-    let inputs = args::Inputs { image_command, content, ..args::Inputs::of_files(files) };
+    let Recorded { files, image_command, content, place } = recorded(&folder)?;
+    let inputs = args::Inputs { image_command, content, ..args::Inputs::of_files(files, place.place.clone()) };
     let mut planner = Planner::new(&inputs, folder.plan.limits.pause)?;
     // Its secrets are those that it was started with.
     planner.references.clone_from(&given.references);
@@ -110,7 +116,7 @@ pub(crate) fn recover(args: &RecoverArgs) -> anyhow::Result<u8> {
     let artifacts = folder.meta.artifacts.parent().map(Path::to_owned).unwrap_or_default();
     let command = folder.meta.command.clone();
     let files = Files { planner, state: state.clone(), artifacts, given, command };
-    carry(&state, folder, files, &args.view, Duration::from_secs(orphan_timeout))
+    carry(&state, folder, files, &args.view, &place)
 }
 
 /// Values that must not stand in plan or log.
@@ -132,7 +138,46 @@ struct Recorded {
     files: Vec<PathBuf>,
     image_command: Vec<(String, String)>,
     content: Option<PathBuf>,
+    place: Placed,
+}
+
+/// Where a run's units live.
+#[derive(Serialize, Deserialize)]
+struct Placed {
+    place: Place,
     orphan_timeout: u64,
+}
+
+impl Placed {
+    fn of(args: &RunArgs) -> Self {
+        let place = args.inputs.place.clone();
+        let orphan_timeout = args.orphan_timeout.unwrap_or(place.runner.orphan_timeout());
+        Placed { place, orphan_timeout }
+    }
+
+    /// The runner for a run and for all that it starts.
+    async fn runner(&self, state: &State, folder: &Folder, given: &Given) -> anyhow::Result<Arc<dyn Runner>> {
+        let orphan_limit = Duration::from_secs(self.orphan_timeout);
+        if self.place.runner == RunnerKind::Process {
+            return Ok(Arc::new(LocalRunner::new(state.executions(), orphan_limit)));
+        }
+        let Place { namespace, agent_image, queue, .. } = self.place.clone();
+        let limits = &folder.plan.limits;
+        let key = RootKey::new(folder.key()?);
+        let runner = KubeRunner::new(namespace.as_deref(), |namespace| testudo_kube::Settings {
+            namespace,
+            image: agent_image,
+            root: folder.meta.id.clone(),
+            workflow: folder.meta.workflow.clone(),
+            key,
+            orphan_limit,
+            grace: Duration::from_millis(limits.stop_grace + limits.stop_window),
+            ttl: Duration::from_hours(1),
+            queue,
+            provided: given.references.keys().cloned().collect(),
+        });
+        Ok(Arc::new(runner.await.context("there is no cluster to run on")?))
+    }
 }
 
 /// The name of the file that holds it.
@@ -142,7 +187,7 @@ fn record(folder: &Folder, args: &RunArgs) -> anyhow::Result<()> {
     let files = args.inputs.files.iter().map(std::path::absolute).collect::<Result<_, _>>()?;
     let content = args.inputs.content.as_ref().map(std::path::absolute).transpose()?;
     let image_command = args.inputs.image_command.clone();
-    let recorded = Recorded { files, image_command, content, orphan_timeout: args.orphan_timeout };
+    let recorded = Recorded { files, image_command, content, place: Placed::of(args) };
     Ok(std::fs::write(folder.path().join(RECORDED), serde_json::to_vec(&recorded)?)?)
 }
 
@@ -159,14 +204,14 @@ fn probe_writable(folder: &Path) -> anyhow::Result<()> {
     std::fs::remove_file(&probe).with_context(|| format!("artifacts cannot be kept in {}", folder.display()))
 }
 
-fn carry(state: &State, folder: Folder, files: Files, view: &View, orphan_limit: Duration) -> anyhow::Result<u8> {
+fn carry(state: &State, folder: Folder, files: Files, view: &View, place: &Placed) -> anyhow::Result<u8> {
     folder.lock()?;
     let folder = Arc::new(folder);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let given = files.given.clone();
     runtime.block_on(async {
         let audience = reporter::audience(view, folder.clone());
-        let runner = Arc::new(LocalRunner::new(state.executions(), orphan_limit));
+        let runner = place.runner(state, &folder, &given).await?;
         let (sender, controls) = mpsc::channel(16);
         let signals = signals::listen(sender.clone(), audience.clone())?;
         let door = control::open(folder.path(), sender)?;

@@ -203,7 +203,45 @@ pub struct Numbered {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Ask {
-    Read { read: u64, source: Source, from: u64, length: u64 },
+    Read {
+        read: u64,
+        source: Source,
+        from: u64,
+        length: u64,
+    },
+    /// Only a unit asks this: for what an execution of its own family keeps.
+    ReadFamily {
+        read: u64,
+        /// The execution's id.
+        of: String,
+        what: FamilySource,
+        from: u64,
+        length: u64,
+    },
+}
+
+/// What executions of one family read of one another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FamilySource {
+    /// One artifact by its name.
+    Artifact(String),
+    /// Files that were packed for executions that a step starts.
+    Pack(PackId),
+}
+
+/// Begins the address under which an execution finds a pack of its family: `pack:<execution>/<pack>`.
+const PACK_SCHEME: &str = "pack:";
+
+/// The address of a pack that an execution keeps.
+pub fn pack_url(execution: &str, pack: &PackId) -> String {
+    format!("{PACK_SCHEME}{execution}/{}", pack.0)
+}
+
+/// The execution and the pack that an address is of; none if it leads elsewhere.
+pub fn parse_pack_url(url: &str) -> Option<(&str, PackId)> {
+    let (execution, pack) = url.strip_prefix(PACK_SCHEME)?.split_once('/')?;
+    Some((execution, PackId(pack.to_owned())))
 }
 
 /// How a read ended; its data frames came before.

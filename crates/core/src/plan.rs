@@ -21,8 +21,8 @@ mod secrets;
 
 pub use build::{CatalogEntry, Context, build, service_unit, worker_unit};
 pub use expand::{
-    ChildRequest, ExpandFailure, Expanded, PackSource, Transfer, expand_execute, expand_parallel, expand_services,
-    pack_sources,
+    ArtifactFetch, ChildRequest, ExpandFailure, Expanded, PackSource, Transfer, expand_execute, expand_parallel,
+    expand_services, pack_sources,
 };
 pub use images::{ImageTable, OWN_IMAGE, well_known};
 
@@ -58,6 +58,20 @@ pub struct Identity {
     /// Name of the execution that started this one, outermost first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parents: Vec<String>,
+    /// Their ids.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ancestors: Vec<String>,
+}
+
+impl Identity {
+    /// Whether this execution may read what another one keeps: its ancestors, its descendants, its siblings.
+    pub fn may_read(&self, other: &Identity) -> bool {
+        let parent = |one: &Identity| one.ancestors.last().cloned();
+        self.id == other.id
+            || self.ancestors.contains(&other.id)
+            || other.ancestors.contains(&self.id)
+            || parent(self).is_some() && parent(self) == parent(other)
+    }
 }
 
 /// Limits that the engine keeps, in milliseconds.

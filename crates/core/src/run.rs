@@ -19,7 +19,7 @@ mod wanted;
 pub use crate::plan::ChildRequest;
 pub use answers::{Recorder, question};
 pub use block::{Block, BlockKind, Instance, InstancePhase, Stopper, Work};
-pub use event::{ChildEnd, Event, StopHow, Timer};
+pub use event::{ChildEnd, Event, Fetched, Seen, StopHow, Timer};
 pub use execution::{Corrupt, Execution, Unit, UnitPhase, blocks::pack_origin};
 pub use names::{ExecutionId, UnitKey};
 pub use report::{
@@ -27,5 +27,5 @@ pub use report::{
 };
 pub use scope::{RunScope, results};
 pub use status::Status;
-pub use unit::{Next, StepState, UnitRun};
+pub use unit::{Next, PARENT, RELATIVE, StepState, UnitRun};
 pub use wanted::{ChildWant, Keep, ReapHow, UnitWant, Wanted};

@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use futures::{FutureExt, future::BoxFuture};
 use jiff::Timestamp;
 use testudo_core::{
-    plan::Plan,
-    run::{ChildEnd, ChildWant, Corrupt, Event, Execution, Status, StopHow, Timer, UnitKey, UnitWant, Wanted},
+    frame::PackId,
+    plan::{ArtifactFetch, Identity, Plan},
+    run::{ChildEnd, ChildWant, Corrupt, Event, Execution, Fetched, Status, StopHow, Timer, UnitKey, UnitWant, Wanted},
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -15,7 +16,7 @@ use tokio::{
 
 pub use crate::values::Given;
 use crate::{
-    Audience, Blobs, Catalog, Clock, Journal, JournalError, News, Runner,
+    Audience, Blobs, Catalog, Clock, Journal, JournalError, News, Parent, Runner,
     tend::{Shared, tend},
 };
 
@@ -69,7 +70,8 @@ pub fn drive(
         drive.audience.hear(News::Events { execution: &execution, events: &log });
         let (inbox, mut events) = mpsc::channel(INBOX);
         let shared = Arc::new(Shared {
-            execution: job.plan.execution.id.clone(),
+            execution: job.plan.execution.clone(),
+            catalog: drive.catalog.clone(),
             runner: drive.runner.clone(),
             blobs: job.blobs.clone(),
             audience: drive.audience.clone(),
@@ -197,7 +199,8 @@ impl Tasks {
                 // Room for a stop and a harder stop.
                 let (sender, receiver) = mpsc::channel(4);
                 self.children.insert(key.clone(), sender);
-                let task = child(self.drive.clone(), execution.plan().clone(), self.inbox.clone(), want, receiver);
+                let parent = Parent { identity: execution.plan().execution.clone(), outputs: published(execution) };
+                let task = child(self.drive.clone(), parent, self.inbox.clone(), want, receiver);
                 self.set.spawn(task);
             }
             if let (Some(how), Some(child)) = (stop, self.children.get(&key)) {
@@ -211,34 +214,37 @@ impl Tasks {
 /// Drives a child execution, and tells its parent how it began and ended.
 async fn child(
     outer: Drive,
-    parent: Arc<Plan>,
+    parent: Parent,
     inbox: mpsc::Sender<Event>,
     want: ChildWant,
     controls: mpsc::Receiver<Control>,
 ) -> Result<(), DriveError> {
     let ChildWant { unit, step, attempt, index, request, id, .. } = want;
     let clock = outer.clock;
-    let end = match outer.catalog.prepare(&request, &id, &parent.execution).await {
-        Err(error) => ChildEnd { status: Status::Failed, outputs: BTreeMap::new(), error: Some(error) },
+    let end = match outer.catalog.prepare(&request, &id, &parent).await {
+        Err(error) => unstarted(Status::Failed, error),
         Ok(prepared) => {
             let name = prepared.plan.execution.name.clone();
-            let started = Event::ChildStarted { unit: unit.clone(), step, attempt, index, id, name, at: clock.now() };
+            let started =
+                Event::ChildStarted { unit: unit.clone(), step, attempt, index, id: id.clone(), name, at: clock.now() };
             if inbox.send(started).await.is_err() {
                 return Ok(());
             }
             let crate::Prepared { plan, journal, blobs, given } = prepared;
             let job = Job { plan: plan.clone(), journal: journal.clone(), blobs, given };
+            let catalog = outer.catalog.clone();
             match drive(outer, job, controls).await {
-                Ok(status) => ChildEnd { status, outputs: outputs(&plan, &*journal).await, error: None },
+                Ok(status) => {
+                    let outputs = outputs(&plan, &*journal).await;
+                    let fetched = fetch(&*catalog, &parent.identity, &id, &request.fetch).await;
+                    ChildEnd { status, outputs, error: None, fetched }
+                }
                 // Whatever keeps this engine from driving a child says nothing about the child: whoever drives the
                 // parent next, perhaps already, finds it as it is.
                 Err(error @ DriveError::Journal(JournalError::Stale { .. } | JournalError::Io(_))) => {
                     return Err(error);
                 }
-                Err(error) => {
-                    let error = Some(error.to_string());
-                    ChildEnd { status: Status::Aborted, outputs: BTreeMap::new(), error }
-                }
+                Err(error) => unstarted(Status::Aborted, error.to_string()),
             }
         }
     };
@@ -246,10 +252,33 @@ async fn child(
     Ok(())
 }
 
+fn unstarted(status: Status, error: String) -> ChildEnd {
+    ChildEnd { status, outputs: BTreeMap::new(), error: Some(error), fetched: Vec::new() }
+}
+
+/// Packs the artifacts of a child that its parent takes.
+async fn fetch(catalog: &dyn Catalog, parent: &Identity, child: &str, wanted: &[ArtifactFetch]) -> Vec<Fetched> {
+    let mut fetched = Vec::new();
+    for (number, fetch) in wanted.iter().enumerate() {
+        let pack = PackId(format!("{child}.{number}"));
+        let (files, error) = match catalog.fetch(parent, child, fetch, &pack).await {
+            Ok(files) => (files, None),
+            Err(error) => (0, Some(error)),
+        };
+        let pack = (files > 0).then_some(pack);
+        fetched.push(Fetched { pack, to: fetch.to.clone(), files, error });
+    }
+    fetched
+}
+
 /// What an execution published: what its own steps wrote, the latest winning.
 async fn outputs(plan: &Arc<Plan>, journal: &dyn Journal) -> BTreeMap<String, String> {
     let Ok(log) = journal.read().await else { return BTreeMap::new() };
     let Ok(execution) = Execution::replay(plan.clone(), &log) else { return BTreeMap::new() };
+    published(&execution)
+}
+
+fn published(execution: &Execution) -> BTreeMap<String, String> {
     let Some(main) = execution.unit(&UnitKey::main()) else { return BTreeMap::new() };
-    (0..plan.main.steps.len()).flat_map(|step| main.run.state(step).outputs.clone()).collect()
+    (0..execution.plan().main.steps.len()).flat_map(|step| main.run.state(step).outputs.clone()).collect()
 }

@@ -25,5 +25,6 @@ pub use clock::Clock;
 pub use drive::{Control, Drive, DriveError, Given, Job, drive};
 pub use link::{Frames, Hearer, Link, LinkError, Sayer};
 pub use ports::{
-    BlobError, Blobs, Catalog, Duplex, Journal, JournalError, Prepared, Reap, Runner, RunnerError, Sighting, UnitSpec,
+    BlobError, Blobs, Catalog, Duplex, Journal, JournalError, Parent, Prepared, Reap, Runner, RunnerError, Sighting,
+    UnitSpec,
 };

@@ -1,13 +1,14 @@
 //! What the engine needs of the world.
 
-use std::{io, sync::Arc};
+use std::{collections::BTreeMap, io, sync::Arc};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use testudo_core::{
-    frame::PackId,
-    plan::{Identity, Plan, UnitPlan},
-    run::{ChildRequest, Event, UnitKey},
+    expr::Value,
+    frame::{FamilySource, PackId},
+    plan::{ArtifactFetch, Identity, Plan, UnitPlan},
+    run::{ChildRequest, Event, PARENT, RELATIVE, UnitKey, veil},
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -27,8 +28,8 @@ pub struct UnitSpec {
 /// What a place knows of a unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sighting {
-    /// It is there; other units reach it at this address.
-    Present { address: Option<String> },
+    /// It is there; other units reach it at this address. `node`: the machine, where the place has several.
+    Present { address: Option<String>, node: Option<String> },
     /// It is held up, and by what.
     Waiting { reason: String },
     /// It is gone, and why.
@@ -67,7 +68,7 @@ pub trait Runner: Send + Sync {
     async fn ensure(&self, unit: &UnitSpec) -> Result<(), RunnerError>;
     /// What the place knows of the unit. Starts with how things stand now; ends after `Gone`.
     fn observe(&self, unit: &UnitSpec) -> BoxStream<'static, Sighting>;
-    /// A stream to the unit's agent. As often as asked; an old one may break at any time.
+    /// A stream to the unit's agent, as soon as it can be had. As often as asked; an old one may break at any time.
     async fn connect(&self, unit: &UnitSpec) -> Result<Box<dyn Duplex>, RunnerError>;
     /// Ends it and removes whatever is left of it. Nothing left is success.
     async fn reap(&self, unit: &UnitSpec, how: Reap) -> Result<(), RunnerError>;
@@ -132,9 +133,41 @@ pub struct Prepared {
     pub given: crate::Given,
 }
 
-/// Workflows that executions start.
+/// The execution that starts another one.
+#[derive(Debug, Clone)]
+pub struct Parent {
+    pub identity: Identity,
+    /// What it has published so far.
+    pub outputs: BTreeMap<String, String>,
+}
+
+impl Parent {
+    /// What expressions of the child know of it, by name.
+    pub fn known(&self) -> BTreeMap<String, Value> {
+        let text = |text: &str| Value::from(text.to_owned());
+        let outputs = Value::map(self.outputs.iter().map(|(key, value)| (key.as_str(), text(&veil::masked(value)))));
+        let (id, name) = (text(&self.identity.id), text(&self.identity.name));
+        let known = Value::map([("id", id), ("name", name), ("status", text("running")), ("outputs", outputs)]);
+        BTreeMap::from([(format!("{RELATIVE}{PARENT}"), known)])
+    }
+}
+
+/// Workflows that executions start, and what executions of one family read of one another.
 #[async_trait]
 pub trait Catalog: Send + Sync {
     /// Makes a child execution, or finds it: the same id gives the same execution. A refusal is the child's end.
-    async fn prepare(&self, request: &ChildRequest, id: &str, parent: &Identity) -> Result<Prepared, String>;
+    async fn prepare(&self, request: &ChildRequest, id: &str, parent: &Parent) -> Result<Prepared, String>;
+    /// Bytes that an execution keeps; fewer than asked for are the last. Nobody may read outside of the family
+    /// ([`Identity::may_read`]), nor an artifact that is longer than 1 MiB. A refusal says what there is.
+    async fn read(
+        &self,
+        reader: &Identity,
+        of: &str,
+        what: &FamilySource,
+        from: u64,
+        length: usize,
+    ) -> Result<Vec<u8>, String>;
+    /// Packs artifacts of an execution for one of its family, who keeps the pack under this name: how many there are.
+    /// Asking again makes it anew. No pack is made of nothing.
+    async fn fetch(&self, reader: &Identity, of: &str, fetch: &ArtifactFetch, pack: &PackId) -> Result<u64, String>;
 }

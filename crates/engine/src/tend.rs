@@ -3,10 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::StreamExt;
-use testudo_core::run::{Event, ReapHow, UnitKey, UnitWant};
-use tokio::sync::{mpsc, watch};
+use testudo_core::{
+    plan::{Identity, Role},
+    run::{Event, ReapHow, Seen, UnitKey, UnitWant},
+};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 
-use crate::{Audience, Blobs, Clock, Given, Reap, Runner, RunnerError, Sighting, UnitSpec};
+use crate::{Audience, Blobs, Catalog, Clock, Given, Reap, Runner, RunnerError, Sighting, UnitSpec};
 
 mod session;
 
@@ -14,7 +20,8 @@ use session::Session;
 
 /// What all units of an execution share.
 pub(crate) struct Shared {
-    pub(crate) execution: String,
+    pub(crate) execution: Identity,
+    pub(crate) catalog: Arc<dyn Catalog>,
     pub(crate) runner: Arc<dyn Runner>,
     pub(crate) blobs: Arc<dyn Blobs>,
     pub(crate) audience: Arc<dyn Audience>,
@@ -26,6 +33,8 @@ pub(crate) struct Shared {
 /// Waits between attempts to reach a unit.
 const SHORTEST: Duration = Duration::from_millis(5);
 const LONGEST: Duration = Duration::from_secs(2);
+/// How long something may hold a unit up before people are told.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Why a session ended.
 enum Ended {
@@ -42,7 +51,7 @@ enum Ended {
 /// Looks after one unit until nothing is left of it.
 pub(crate) async fn tend(shared: Arc<Shared>, key: UnitKey, mut wants: watch::Receiver<Arc<UnitWant>>) {
     let plan = wants.borrow().plan.clone();
-    let spec = UnitSpec { execution: shared.execution.clone(), key: key.clone(), plan };
+    let spec = UnitSpec { execution: shared.execution.id.clone(), key: key.clone(), plan };
     let mut pause = SHORTEST;
     let mut ensured = false;
     loop {
@@ -68,52 +77,133 @@ pub(crate) async fn tend(shared: Arc<Shared>, key: UnitKey, mut wants: watch::Re
                 }
             }
         }
-        let mut sightings = shared.runner.observe(&spec);
-        let mut address = None;
-        let ended = match shared.runner.connect(&spec).await {
-            Ok(stream) => {
+        let ended = match reach(&shared, &spec, &mut pause, &mut wants).await {
+            Reached::Agent(stream, address) => {
                 pause = SHORTEST;
-                if let Some(Sighting::Present { address: known }) = sightings.next().await {
-                    address = known;
-                }
-                let mut session = Session::new(&shared, &key, address.clone(), stream);
-                session.run(&mut wants).await
+                Session::new(&shared, &key, address, stream).run(&mut wants).await
             }
-            Err(_) => Ended::Broken,
+            Reached::Gone(reason) => {
+                if !lost(&shared, &key, reason, &mut wants).await {
+                    return;
+                }
+                continue;
+            }
+            Reached::Other => continue,
+            Reached::Over => return,
         };
         match ended {
             Ended::Over => return,
             Ended::Reap => {}
+            // Whoever is gone is seen to be on the next way there.
+            Ended::Broken => wait(&mut pause, &mut wants).await,
             Ended::Stranger => {
                 let reason = "another agent answers in its place".to_owned();
                 if !lost(&shared, &key, reason, &mut wants).await {
                     return;
                 }
             }
-            Ended::Broken => {
-                // Whoever is gone stays gone: a place says so at once, or not at all.
-                let look = tokio::time::timeout(Duration::from_millis(200), gone(&mut sightings)).await;
-                if wants.borrow().reap.is_none()
-                    && let Ok(Some(reason)) = look
-                {
-                    if !lost(&shared, &key, reason, &mut wants).await {
-                        return;
+        }
+    }
+}
+
+/// How an attempt to reach a unit's agent ended.
+enum Reached {
+    /// It answers; other units reach it at the address.
+    Agent(Box<dyn crate::Duplex>, Option<String>),
+    Gone(String),
+    /// Something else is wanted of the unit.
+    Other,
+    /// The engine is gone.
+    Over,
+}
+
+/// Reaches a unit's agent as soon as it can be, and tells what holds it up.
+async fn reach(
+    shared: &Shared,
+    spec: &UnitSpec,
+    pause: &mut Duration,
+    wants: &mut watch::Receiver<Arc<UnitWant>>,
+) -> Reached {
+    let mut sightings = shared.runner.observe(spec);
+    let mut stream = None;
+    let mut address = None;
+    // Whoever looks for a service needs to know where.
+    let needs_address = matches!(spec.plan.role, Role::Service(_));
+    // What holds it up; until when that may pass without being told.
+    let mut held_up = None;
+    let mut patience = None;
+    let mut connecting = shared.runner.connect(spec);
+    let mut again = None;
+    loop {
+        if let Some(found) = stream.take_if(|_| address.is_some() || !needs_address) {
+            return Reached::Agent(found, address);
+        }
+        tokio::select! {
+            biased;
+            changed = wants.changed() => {
+                if changed.is_err() {
+                    return Reached::Over;
+                }
+                if wants.borrow_and_update().reap.is_some() {
+                    return Reached::Other;
+                }
+            }
+            Some(sighting) = sightings.next() => match sighting {
+                Sighting::Gone { reason } => return Reached::Gone(reason),
+                Sighting::Waiting { reason } => {
+                    if held_up.as_ref() != Some(&reason) {
+                        held_up = Some(reason);
+                        patience = Some(Instant::now() + PATIENCE);
                     }
-                } else {
-                    wait(&mut pause, &mut wants).await;
+                }
+                Sighting::Present { address: known, node } => {
+                    patience = None;
+                    address = known;
+                    if let Some(node) = node
+                        && !shared.see(&spec.key, Seen::Placed { node }).await
+                    {
+                        return Reached::Over;
+                    }
+                }
+            },
+            connected = &mut connecting, if stream.is_none() && again.is_none() => match connected {
+                Ok(found) => stream = Some(found),
+                Err(RunnerError::Gone(reason)) => return Reached::Gone(reason),
+                Err(RunnerError::Refused(_) | RunnerError::Unreachable(_)) => {
+                    again = Some(Instant::now() + *pause);
+                    *pause = (*pause * 2).min(LONGEST);
+                }
+            },
+            () = until(again), if again.is_some() => {
+                again = None;
+                connecting = shared.runner.connect(spec);
+            }
+            // What passes by itself at once is no news.
+            () = until(patience), if patience.is_some() => {
+                patience = None;
+                if let Some(reason) = held_up.clone()
+                    && !shared.see(&spec.key, Seen::Waiting { reason }).await
+                {
+                    return Reached::Over;
                 }
             }
         }
     }
 }
 
-async fn gone(sightings: &mut futures::stream::BoxStream<'static, Sighting>) -> Option<String> {
-    while let Some(sighting) = sightings.next().await {
-        if let Sighting::Gone { reason } = sighting {
-            return Some(reason);
-        }
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
     }
-    None
+}
+
+impl Shared {
+    /// Writes down what a place says of a unit. Whether there is still an engine.
+    async fn see(&self, unit: &UnitKey, seen: Seen) -> bool {
+        let event = Event::Seen { unit: unit.clone(), seen, at: self.clock.now() };
+        self.inbox.send(event).await.is_ok()
+    }
 }
 
 async fn wait(pause: &mut Duration, wants: &mut watch::Receiver<Arc<UnitWant>>) {

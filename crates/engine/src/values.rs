@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use testudo_core::{
+    expr::Value,
     frame::PackId,
     plan::UnitPlan,
     resolve::SENSITIVE,
@@ -22,6 +23,8 @@ pub struct Given {
     pub env: BTreeMap<String, String>,
     /// The pack that stands in for repositories.
     pub content: Option<PackId>,
+    /// What expressions know from the start: the execution that started this one.
+    pub known: BTreeMap<String, Value>,
 }
 
 impl Given {
@@ -58,6 +61,7 @@ impl Given {
             address,
             env: self.env.clone(),
             content: self.content.clone(),
+            known: self.known.clone(),
         }
     }
 }

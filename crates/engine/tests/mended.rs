@@ -179,3 +179,15 @@ fn a_unit_that_was_lost_while_it_was_paused_does_not_pause_the_execution() {
         assert!(!log.iter().any(|event| matches!(event, Event::ResumeRequested { .. })), "{reports}");
     }
 }
+
+#[test]
+fn after_a_recovery_that_missed_nothing_output_is_shown_as_it_grows() {
+    let steps: Vec<_> = (0..6).map(|n| format!("{{name: s{n}, shell: 'echo hello; sleep 10'}}")).collect();
+    let mut simulation = simulated(&format!("  steps: [{}]", steps.join(", ")));
+    // In the middle of a step: all that was said before is kept.
+    let (moment, how) = (Moment::After(Duration::from_secs(25)), EngineEnd::Dies);
+    simulation.engines = vec![EngineFault { moment, how, gap: Duration::ZERO }];
+    let shown = ended(&simulation).shown;
+    let seconds: std::collections::BTreeSet<_> = shown.iter().map(|(when, ..)| when.as_secs() / 10).collect();
+    assert_eq!(seconds, [0, 1, 2, 3, 4, 5, 6].into(), "{shown:?}");
+}

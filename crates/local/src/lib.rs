@@ -72,7 +72,7 @@ impl Runner for LocalRunner {
         let folder = self.folder(unit);
         let address = address::of(&unit.execution, &unit.key);
         let now = if folder.is_alive() {
-            Sighting::Present { address: Some(address.to_string()) }
+            Sighting::Present { address: Some(address.to_string()), node: None }
         } else {
             Sighting::Gone { reason: folder.why_gone() }
         };

@@ -34,7 +34,7 @@ impl Folder {
         self.path.join("outputs").join(unit.folder())
     }
 
-    fn pack_path(&self, pack: &PackId) -> Result<PathBuf, BlobError> {
+    pub(crate) fn pack_path(&self, pack: &PackId) -> Result<PathBuf, BlobError> {
         if pack.0.contains('/') || pack.0.starts_with('.') {
             return Err(BlobError { what: format!("{} is no name of a pack", pack.0), source: None });
         }

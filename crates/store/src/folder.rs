@@ -23,6 +23,8 @@ use testudo_engine::JournalError;
 pub enum StoreError {
     #[error("{what} {path}: {source}")]
     Io { what: &'static str, path: String, source: io::Error },
+    #[error("{0}")]
+    Refused(String),
     #[error("there is no execution {0}")]
     Absent(String),
     #[error("{0} is at work by another testudo")]
@@ -152,6 +154,11 @@ impl Folder {
     /// Where its artifacts go.
     pub fn artifacts(&self) -> &Path {
         &self.meta.artifacts
+    }
+
+    /// The execution's own key: whatever else needs one derives it from this.
+    pub fn key(&self) -> Result<[u8; 32], StoreError> {
+        crate::sealed::key(&self.path)
     }
 
     /// Keeps values that are no part of plan or log, sealed with the execution's key.

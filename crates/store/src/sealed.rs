@@ -26,11 +26,15 @@ pub(crate) fn make_key(path: &Path) -> Result<(), StoreError> {
         .map_err(StoreError::at("writing", path))
 }
 
-fn cipher(folder: &Path) -> Result<ChaCha20Poly1305, StoreError> {
+/// The key of an execution.
+pub(crate) fn key(folder: &Path) -> Result<[u8; 32], StoreError> {
     let path = folder.join("key");
     let key = fs::read(&path).map_err(StoreError::at("reading", &path))?;
-    ChaCha20Poly1305::new_from_slice(&key)
-        .map_err(|_| StoreError::Unreadable { path: path.display().to_string(), why: "not a key".to_owned() })
+    key.try_into().map_err(|_| StoreError::Unreadable { path: path.display().to_string(), why: "not a key".to_owned() })
+}
+
+fn cipher(folder: &Path) -> Result<ChaCha20Poly1305, StoreError> {
+    Ok(ChaCha20Poly1305::new(&key(folder)?.into()))
 }
 
 /// Seals values; once for each execution, so that a fixed nonce serves.

@@ -56,6 +56,14 @@ impl State {
         self.executions().join(id)
     }
 
+    /// An execution by an id that somebody handed in.
+    pub fn by_id(&self, id: &str) -> Result<Folder, StoreError> {
+        if id.is_empty() || id.contains('/') || id.starts_with('.') || !self.folder(id).join("plan").exists() {
+            return Err(StoreError::Absent(id.to_owned()));
+        }
+        Folder::open(&self.folder(id))
+    }
+
     /// All executions, newest first.
     pub fn list(&self) -> Result<Vec<Meta>, StoreError> {
         let path = self.executions();

@@ -13,7 +13,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("testudo-server", &["testudo-core", "testudo-engine"]),
     // The launcher of a process and its agent agree on descriptors and on the file of settings.
     ("testudo-local", &["testudo-core", "testudo-engine", "testudo-agent"]),
-    ("testudo-kube", &["testudo-core", "testudo-engine"]),
+    // A pod's manifest and its agent agree on port, paths and variables, and on how the port is spoken to.
+    ("testudo-kube", &["testudo-core", "testudo-engine", "testudo-agent"]),
 ];
 
 /// These wire everything, or nobody ships them.

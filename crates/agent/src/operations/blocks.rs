@@ -9,7 +9,6 @@ use testudo_core::{
 };
 
 use super::{Evaluate, Hand, Hears, Job, packs};
-use crate::scope::HostScope;
 
 /// Expands a block on the unit's real files, and remembers what it asked for.
 pub(super) fn prepare(evaluate: &Evaluate<'_>, hand: &Hand, operation: &Operation) -> Result<Job, Outcome> {
@@ -22,10 +21,11 @@ pub(super) fn prepare(evaluate: &Evaluate<'_>, hand: &Hand, operation: &Operatio
         working_dir: &dir,
         own: None,
     };
-    let host = HostScope { working_dir: &evaluate.environment.working_dir };
+    let host = evaluate.host();
     let recorder = Recorder::new(vec![&known, &host], &evaluate.values.references);
     let unit: UnitKey = hand.unit.parse().map_err(|_| fatal("a unit's name is malformed"))?;
     let origin = pack_origin(&unit, &hand.r#ref, hand.attempt);
+    let working_dir = evaluate.environment.working_dir.clone();
     // What a platform says about images changes no answer.
     let platform = Platform::default();
     let failure = |error: testudo_core::plan::ExpandFailure| Outcome::Error { message: error.to_string() };
@@ -45,7 +45,7 @@ pub(super) fn prepare(evaluate: &Evaluate<'_>, hand: &Hand, operation: &Operatio
             (expanded, 1)
         }
         Operation::Execute(execute) => {
-            let expanded = expand_execute(execute, &recorder).map_err(failure)?;
+            let expanded = expand_execute(execute, &recorder, &origin, "").map_err(failure)?;
             say_children(hand, &expanded, execute.parallelism);
             (expanded, 2)
         }
@@ -66,7 +66,7 @@ pub(super) fn prepare(evaluate: &Evaluate<'_>, hand: &Hand, operation: &Operatio
                 return Ok(Job::Done);
             }
             let request = Request::StopServices { start, failed };
-            return Ok(Job::Engine { request, sources: Vec::new() });
+            return Ok(Job::Engine { request, sources: Vec::new(), working_dir });
         }
         _ => return Err(fatal("this operation is not the engine's")),
     };
@@ -83,7 +83,7 @@ pub(super) fn prepare(evaluate: &Evaluate<'_>, hand: &Hand, operation: &Operatio
         1 => Request::Services { answers },
         _ => Request::Execute { answers },
     };
-    Ok(Job::Engine { request, sources })
+    Ok(Job::Engine { request, sources, working_dir })
 }
 
 fn fatal(message: &str) -> Outcome {
@@ -96,6 +96,7 @@ pub(super) async fn carry_out(
     mut hears: Hears,
     request: Request,
     sources: Vec<(PackId, packs::Source)>,
+    working_dir: &Path,
 ) -> Outcome {
     for (pack, source) in sources {
         if let Err(message) = packs::make(hand, &pack, source, testudo_core::run::PackPurpose::Transfer).await {
@@ -108,7 +109,7 @@ pub(super) async fn carry_out(
         match told {
             Told::Line { text } => hand.say(&text),
             Told::Unpack { pack, to } => {
-                let to = crate::scope::normal(Path::new(&to));
+                let to = crate::scope::normal(&working_dir.join(to));
                 if packs::unpack_all(hand, vec![(pack, to)]).await != (Outcome::Exit { code: 0 }) {
                     intact = false;
                 }

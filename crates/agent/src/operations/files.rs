@@ -1,4 +1,5 @@
-//! `content.files`: put where commands see them, read-only, in a mount namespace of each command's own.
+//! `content.files`: put where commands see them, read-only, in a mount namespace of each command's own. In a container,
+//! which has no right to make one, they are written where they belong for as long as the command runs.
 
 use std::{
     ffi::CString,
@@ -13,7 +14,10 @@ use testudo_core::{
 };
 
 use super::Evaluate;
-use crate::{scope::normal, sys::Bound};
+use crate::{
+    scope::normal,
+    sys::{Bound, Caller},
+};
 
 /// Where the files themselves lie, in the unit's own root.
 const FOLDER: &str = "/.testudo";
@@ -23,17 +27,24 @@ const FOLDER: &str = "/.testudo";
 pub(super) struct Placed {
     pub(super) bound: Vec<Bound>,
     made: Vec<PathBuf>,
+    /// Files that others stand in for, and where they are meanwhile.
+    aside: Vec<(PathBuf, PathBuf)>,
 }
 
 /// Puts the files of a step in place.
-pub(super) fn place(evaluate: &Evaluate<'_>, around: &Surroundings) -> Result<Placed, Outcome> {
+pub(super) fn place(evaluate: &Evaluate<'_>, around: &Surroundings, caller: Caller) -> Result<Placed, Outcome> {
     let mut placed = Placed::default();
     for (number, file) in around.files.iter().enumerate() {
         let name = evaluate.text(&file.path)?;
         let content = content(evaluate, file)?;
         let base = if around.working_dir.is_empty() { Path::new("/data") } else { &evaluate.environment.working_dir };
         let target = normal(&base.join(&name));
-        placed.add(number, &target, content.as_bytes(), file.mode).map_err(|error| Outcome::Error {
+        let (content, mode) = (content.as_bytes(), file.mode.unwrap_or(0o644));
+        let done = match caller {
+            Caller::Container => placed.put(&target, content, mode),
+            Caller::Root | Caller::User { .. } => placed.bind(number, &target, content, mode),
+        };
+        done.map_err(|error| Outcome::Error {
             message: format!("the file {} could not be put in place: {error}", target.display()),
         })?;
     }
@@ -60,8 +71,8 @@ fn content(evaluate: &Evaluate<'_>, file: &File) -> Result<String, Outcome> {
 }
 
 impl Placed {
-    fn add(&mut self, number: usize, target: &Path, content: &[u8], mode: Option<u32>) -> io::Result<()> {
-        let source = self.write(&format!("file-{number}"), content, mode.unwrap_or(0o644))?;
+    fn bind(&mut self, number: usize, target: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+        let source = self.write(&format!("file-{number}"), content, mode)?;
         if let Some(parent) = target.parent() {
             fs::create_dir_all(parent)?;
         }
@@ -72,6 +83,21 @@ impl Placed {
         let path = |path: &Path| CString::new(path.as_os_str().as_bytes()).map_err(io::Error::other);
         self.bound.push(Bound { source: path(&source)?, target: path(target)? });
         Ok(())
+    }
+
+    fn put(&mut self, target: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+        if let Some(parent) = target.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        if fs::symlink_metadata(target).is_ok() {
+            let name = target.file_name().unwrap_or_default().to_string_lossy();
+            let aside = target.with_file_name(format!(".{name}.testudo"));
+            fs::rename(target, &aside)?;
+            self.aside.push((aside, target.to_owned()));
+        }
+        self.made.push(target.to_owned());
+        fs::write(target, content)?;
+        fs::set_permissions(target, fs::Permissions::from_mode(mode))
     }
 
     /// A script that is too long for an argument.
@@ -94,6 +120,9 @@ impl Drop for Placed {
         for path in &self.made {
             // A step may have removed its own.
             let _ = fs::remove_file(path);
+        }
+        for (aside, target) in &self.aside {
+            let _ = fs::rename(aside, target);
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 use testudo_core::{
-    frame::{Answered, Ask, MAX_READ, PackId, Source as FrameSource, hex},
+    frame::{Answered, Ask, FamilySource, MAX_READ, PackId, Source as FrameSource, hex},
     glob::Globs,
     plan::{FetchEntry, PackSource},
     run::{Entries, Outcome, PackPurpose, Report},
@@ -195,15 +195,37 @@ pub(super) async fn fetch(hand: &Hand, sources: Vec<Source>) -> Outcome {
 /// A pack on its way from the engine: asked for piece by piece, and again where a connection broke.
 #[derive(Debug)]
 pub(crate) struct Pull {
-    pack: PackId,
+    what: Wanted,
     from: u64,
     bytes: mpsc::UnboundedSender<Result<Vec<u8>, String>>,
 }
 
+/// Where the bytes are.
+#[derive(Debug, Clone)]
+pub(super) enum Wanted {
+    /// A pack of this execution.
+    Own(PackId),
+    /// What another execution of the family keeps.
+    Family(String, FamilySource),
+}
+
 impl Pull {
+    /// Of an execution of the same family.
+    pub(crate) fn family(
+        of: String,
+        what: FamilySource,
+        bytes: mpsc::UnboundedSender<Result<Vec<u8>, String>>,
+    ) -> Self {
+        Pull { what: Wanted::Family(of, what), from: 0, bytes }
+    }
+
     /// The next piece.
     pub(crate) fn ask(&self, read: u64) -> Ask {
-        Ask::Read { read, source: FrameSource::Pack(self.pack.clone()), from: self.from, length: MAX_READ }
+        let (from, length) = (self.from, MAX_READ);
+        match self.what.clone() {
+            Wanted::Own(pack) => Ask::Read { read, source: FrameSource::Pack(pack), from, length },
+            Wanted::Family(of, what) => Ask::ReadFamily { read, of, what, from, length },
+        }
     }
 
     /// Bytes have come.
@@ -225,42 +247,54 @@ impl Pull {
 /// Reads packs from the engine and unpacks them.
 pub(super) async fn unpack_all(hand: &Hand, packs: Vec<(PackId, PathBuf)>) -> Outcome {
     for (pack, to) in packs {
-        // Bounded by what is asked for at a time.
-        let (bytes, mut arrives) = mpsc::unbounded_channel();
-        let _ = hand.inbox.send(Input::Pull(Pull { pack: pack.clone(), from: 0, bytes }));
-        let (feed, pieces) = std::sync::mpsc::sync_channel::<Vec<u8>>(16);
-        let target = to.clone();
-        let unpacking = tokio::task::spawn_blocking(move || {
-            unpack(Stream { pieces, rest: Vec::new(), at: 0 }, &target, Trust::Ours)
-        });
-        let mut failed = None;
-        while let Some(piece) = arrives.recv().await {
-            match piece {
-                Ok(piece) => {
-                    let feed = feed.clone();
-                    let fed = tokio::task::spawn_blocking(move || feed.send(piece).is_ok());
-                    if !fed.await.unwrap_or(false) {
-                        break;
-                    }
-                }
-                Err(error) => {
-                    failed = Some(error);
+        let unpacked = unpack_one(hand, Wanted::Own(pack), to).await;
+        if unpacked != (Outcome::Exit { code: 0 }) {
+            return unpacked;
+        }
+    }
+    Outcome::Exit { code: 0 }
+}
+
+/// Reads a pack of another execution from the engine and unpacks it.
+pub(super) async fn unpack_of_family(hand: &Hand, of: &str, pack: PackId, to: PathBuf) -> Outcome {
+    unpack_one(hand, Wanted::Family(of.to_owned(), FamilySource::Pack(pack)), to).await
+}
+
+async fn unpack_one(hand: &Hand, what: Wanted, to: PathBuf) -> Outcome {
+    // Bounded by what is asked for at a time.
+    let (bytes, mut arrives) = mpsc::unbounded_channel();
+    let _ = hand.inbox.send(Input::Pull(Pull { what, from: 0, bytes }));
+    let (feed, pieces) = std::sync::mpsc::sync_channel::<Vec<u8>>(16);
+    let target = to.clone();
+    let unpacking =
+        tokio::task::spawn_blocking(move || unpack(Stream { pieces, rest: Vec::new(), at: 0 }, &target, Trust::Ours));
+    let mut failed = None;
+    while let Some(piece) = arrives.recv().await {
+        match piece {
+            Ok(piece) => {
+                let feed = feed.clone();
+                let fed = tokio::task::spawn_blocking(move || feed.send(piece).is_ok());
+                if !fed.await.unwrap_or(false) {
                     break;
                 }
             }
-        }
-        drop(feed);
-        let unpacked = unpacking.await;
-        if let Some(error) = failed {
-            return Outcome::Error { message: format!("files for {} could not be had: {error}", to.display()) };
-        }
-        match unpacked {
-            Ok(Ok(files)) => hand.say(&format!("{files} files unpacked to {}", to.display())),
-            Ok(Err(error)) => {
-                return Outcome::Error { message: format!("files could not be unpacked to {}: {error}", to.display()) };
+            Err(error) => {
+                failed = Some(error);
+                break;
             }
-            Err(error) => return Outcome::Error { message: error.to_string() },
         }
+    }
+    drop(feed);
+    let unpacked = unpacking.await;
+    if let Some(error) = failed {
+        return Outcome::Error { message: format!("files for {} could not be had: {error}", to.display()) };
+    }
+    match unpacked {
+        Ok(Ok(files)) => hand.say(&format!("{files} files unpacked to {}", to.display())),
+        Ok(Err(error)) => {
+            return Outcome::Error { message: format!("files could not be unpacked to {}: {error}", to.display()) };
+        }
+        Err(error) => return Outcome::Error { message: error.to_string() },
     }
     Outcome::Exit { code: 0 }
 }

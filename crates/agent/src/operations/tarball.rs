@@ -1,8 +1,8 @@
-//! `content.tarball`: archives that are downloaded and unpacked.
+//! `content.tarball`: archives that are downloaded and unpacked, and what the step that started this execution packed.
 
 use std::{path::PathBuf, process::Command};
 
-use testudo_core::{plan::Tarball, run::Outcome};
+use testudo_core::{frame, plan::Tarball, run::Outcome};
 
 use super::{Evaluate, Hand, command, packs};
 use crate::sys;
@@ -21,6 +21,13 @@ impl Fetch {
 
     pub(super) async fn carry_out(self, hand: &Hand) -> Outcome {
         for (number, (url, path)) in self.0.into_iter().enumerate() {
+            if let Some((of, pack)) = frame::parse_pack_url(&url) {
+                let unpacked = packs::unpack_of_family(hand, of, pack, path).await;
+                if unpacked != (Outcome::Exit { code: 0 }) {
+                    return unpacked;
+                }
+                continue;
+            }
             let archive = PathBuf::from(format!("/.testudo/tarball-{number}"));
             if let Err(error) = std::fs::create_dir_all("/.testudo") {
                 return Outcome::Error { message: format!("/.testudo: {error}") };

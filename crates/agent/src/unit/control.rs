@@ -139,6 +139,22 @@ impl Agent {
         self.stop(Ending::Aborted, "nobody asked for this unit any more".to_owned(), 10_000, 60_000)
     }
 
+    /// Whoever runs the place takes the unit away: it is stopped in order, within the time that it is given.
+    pub(super) fn told_to_go(&mut self) -> io::Result<()> {
+        let Some(run) = &self.run else {
+            self.bye = true;
+            return Ok(());
+        };
+        if self.over {
+            // What it has may still be wanted; whoever wants it is quick, or has it killed.
+            return Ok(());
+        }
+        if run.stopping().is_none() {
+            self.stop(Ending::Aborted, "the unit was told to go by its place".to_owned(), 10_000, 20_000)?;
+        }
+        Ok(())
+    }
+
     /// Ends what runs: asks, waits for the grace period, takes down.
     pub(super) fn take_down(&mut self, outcome: Outcome, grace: Duration) -> io::Result<()> {
         let Some(activity) = &mut self.activity else { return Ok(()) };

@@ -9,7 +9,7 @@ use std::{
 use jiff::Timestamp;
 use testudo_core::{
     plan::{Operation, Role, Step, UnitPlan},
-    run::{Event, Execution, Outcome, Report, Status, StopHow, Timer, UnitKey},
+    run::{Event, Execution, Outcome, Report, Seen, Status, StopHow, Timer, UnitKey},
 };
 use testudo_engine::News;
 use testudo_store::Folder;
@@ -123,6 +123,9 @@ impl Plain {
                 self.streams.begin(id, unit, &mut self.out);
             }
             Event::Reported { unit, report, at, .. } => self.report(execution, unit, report, *at),
+            Event::Seen { unit, seen: Seen::Waiting { reason }, .. } => {
+                self.say(execution, unit, Place::Behind, &format!("waiting: {reason}"));
+            }
             Event::Lost { unit, reason, .. } => self.say(execution, unit, Place::Behind, &format!("lost: {reason}")),
             Event::Kept { unit, source, error, .. } => {
                 if let Some(error) = error {
@@ -156,6 +159,7 @@ impl Plain {
             Event::ResumeRequested { .. } => self.say(execution, &UnitKey::main(), Place::Behind, "resumed"),
             // A person who asks to stop is answered at once.
             Event::StopRequested { how: StopHow::Cancel | StopHow::Kill, .. }
+            | Event::Seen { seen: Seen::Placed { .. }, .. }
             | Event::Created { .. }
             | Event::Reaped { .. }
             | Event::PauseRequested { .. }

@@ -103,7 +103,7 @@ impl View<'_> {
                     entry.block = block;
                     self.later.extend(unknown.later);
                 }
-                let expanded = match expand_execute(&known, &Unknown) {
+                let expanded = match expand_execute(&known, &Unknown, "", "") {
                     Ok(expanded) => expanded,
                     Err(error) => {
                         let names = execute.workflows.iter().map(describe::entry).collect::<Vec<_>>();

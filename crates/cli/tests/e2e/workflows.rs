@@ -117,6 +117,71 @@ fn each_child_of_a_matrix_runs_and_one_failure_fails_the_step() {
 }
 
 #[test]
+fn executions_of_a_family_share_values_and_files() {
+    let place = Place::new();
+    let ended = place.run("family", &[]);
+    let logs = place.logs(&["family-1"]);
+    assert_eq!(ended.code, Some(0), "{}{}{logs}", ended.stdout, ended.stderr);
+    for line in [
+        "status passed version 1.2.3",
+        "report all good",
+        "all good\nmore\n",
+        "2 files unpacked to /fetched",
+        "warning: no artifacts were found for /data/nothing",
+        "the verdict is read",
+    ] {
+        assert!(logs.contains(line), "{line}: {logs}");
+    }
+    let child = place.logs(&["builder-1"]);
+    assert!(child.contains("color blue of family-1"), "{child}");
+    assert!(child.contains("/data/sources/docs/two.txt\n/data/sources/one.txt\n"), "{child}");
+    assert!(!child.contains("secret.bin"), "{child}");
+}
+
+#[test]
+fn what_a_family_does_not_have_is_told_with_what_there_is() {
+    let place = Place::new();
+    let head = |name: &str| {
+        format!("apiVersion: testworkflows.testkube.io/v1\nkind: TestWorkflow\nmetadata: {{name: {name}}}\nspec:\n")
+    };
+    let child = "  steps:\n  - shell: mkdir -p /data/o; echo x > /data/o/x.txt; head -c 1100000 /dev/zero > /data/o/big\n  \
+                 - artifacts: {paths: [/data/o/*]}\n";
+    let read = |name: &str, expression: &str| {
+        let step = "  steps:\n  - execute: {workflows: [{name: child, as: child, count: 1}]}\n";
+        let text =
+            format!("{}{step}  - shell: echo '{{{{ {expression} }}}}'\n---\n{}{child}", head(name), head("child"));
+        let file = place.write(&format!("{name}/all.yaml"), &text);
+        let ended = place.end(&["run", file.to_str().unwrap()]);
+        assert_eq!(ended.code, Some(1), "{}{}", ended.stdout, ended.stderr);
+        place.logs(&[&format!("{name}-1")])
+    };
+    let logs = read("absent", r#"read_artifact("child", "y.txt")"#);
+    assert!(logs.contains("child-1 has no artifact y.txt; it has data/o/big, data/o/x.txt"), "{logs}");
+    let logs = read("long", r#"read_artifact("child", "data/o/big")"#);
+    assert!(logs.contains("it is longer than 1 MiB"), "{logs}");
+    let logs = read("stranger", r#"read_artifact("other", "x")"#);
+    assert!(logs.contains("no execution is called \"other\" here; there are child"), "{logs}");
+    let logs = read("orphan", r#"execution("parent").name"#);
+    assert!(logs.contains("no execution has started this one"), "{logs}");
+}
+
+#[test]
+fn an_execution_reads_nothing_outside_of_its_family() {
+    let place = Place::new();
+    place.run("family", &[]);
+    let listed = place.ok(&["ls", "family", "-o", "json"]).stdout;
+    let id = listed.split("\"id\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
+    let text = format!(
+        "apiVersion: testworkflows.testkube.io/v1\nkind: TestWorkflow\nmetadata: {{name: thief}}\nspec:\n  steps:\n  \
+         - shell: echo '{{{{ read_artifact(\"{id}\", \"data/out/report.txt\") }}}}'\n"
+    );
+    let file = place.write("thief/thief.yaml", &text);
+    assert_eq!(place.end(&["run", file.to_str().unwrap()]).code, Some(1));
+    let logs = place.logs(&["thief-1"]);
+    assert!(logs.contains("is neither ancestor nor descendant nor sibling of thief-1"), "{logs}");
+}
+
+#[test]
 fn an_image_without_a_known_command_is_refused_before_anything_runs() {
     let place = Place::new();
     let ended = place.run("entrypoint", &[]);

@@ -11,6 +11,10 @@ const TEXTS: &[(&str, &str)] = &[
         "`artifacts` needs at least one pattern in `paths`; without one there is nothing to keep, and the run would fail.",
     ),
     (
+        "as-taken",
+        "`as` on an entry of `execute.workflows` is the name by which later steps read what the execution published, with\n`execution(\"name\")` and `read_artifact(\"name\", \"path\")`. Each name is given once a workflow, and `parent` means the\nexecution that started this one.",
+    ),
+    (
         "bad-default",
         "The default of a parameter is cast by its `type` and checked against its `enum`, `pattern` and bounds before each run,\nalso when another value is given. This one would fail every run.",
     ),
@@ -70,6 +74,10 @@ const TEXTS: &[(&str, &str)] = &[
     (
         "expression",
         "A template (text with `{{ }}`) or an expression (a field such as `condition`, which takes none) does not compile or\nhas no value. A literal `{{` is written `{{ \"{{\" }}`.",
+    ),
+    (
+        "fetch-without-waiting",
+        "`fetch` takes artifacts of an execution into the unit of the step that started it, when it has ended. A step with\n`async: true` does not wait for that.",
     ),
     (
         "instance",

@@ -1,6 +1,6 @@
 //! Rules on steps and their operations.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Look, key_of};
 use crate::source::{Node, Path};
@@ -9,6 +9,9 @@ use crate::workflow::table::{
     ARTIFACTS, EXECUTE, EXECUTE_WORKFLOW, Object, PARALLEL, RUN, SERVICE, SPEC, STEP, TARBALL,
 };
 use crate::workflow::{DocumentKind, each_step, is_step_id, step_ids};
+
+/// What an execution calls the one that started it.
+const PARENT: &str = "parent";
 
 pub(super) fn check(look: &mut Look) {
     if look.document.kind == DocumentKind::Workflow {
@@ -34,6 +37,7 @@ pub(super) fn check(look: &mut Look) {
         }
         if object == &SPEC || object == &PARALLEL {
             ids(look, node, &path);
+            relatives(look, node, &path);
             after(look, node, &path);
         }
         if object.field("maxCount").is_some() {
@@ -66,6 +70,14 @@ fn shell_and_command(look: &mut Look, node: &Node, path: &str) {
 }
 
 fn execute(look: &mut Look, node: &Node, path: &str) {
+    for (index, entry) in node.get_items("workflows").iter().enumerate() {
+        if node.get_bool("async") == Some(true) && entry.get("fetch").is_some() {
+            let message = "`fetch` is of no use with `async`: the step is over before there is anything to take";
+            let path = format!("{path}.workflows[{index}].fetch");
+            look.error("fetch-without-waiting", message, key_of(entry, "fetch"), &path).help =
+                Some("leave out `async`, or `fetch`".to_owned());
+        }
+    }
     if !node.get_items("workflows").is_empty() {
         return;
     }
@@ -127,6 +139,34 @@ fn ids(look: &mut Look, node: &Node, path: &str) {
     }
     for (message, at, path) in wrong {
         look.error("step-id", message, at, &path);
+    }
+}
+
+/// Names that entries of `execute` give their executions.
+fn relatives(look: &mut Look, node: &Node, path: &str) {
+    let mut names = BTreeSet::from([PARENT]);
+    let (mut walk, mut wrong) = (Path::new(path), Vec::new());
+    for name in ["setup", "steps", "after"] {
+        each_step(node, name, &mut walk, &mut |path, step| {
+            for (index, entry) in
+                step.get("execute").map_or(&[][..], |node| node.get_items("workflows")).iter().enumerate()
+            {
+                let Some(named) = entry.get_str("as") else { continue };
+                if !names.insert(named) {
+                    let at = entry.get("as").map_or(entry.span, |node| node.span);
+                    wrong.push((named, at, format!("{path}.execute.workflows[{index}].as")));
+                }
+            }
+        });
+    }
+    for (named, at, path) in wrong {
+        let message = if named == PARENT {
+            format!("`as: {PARENT}` is taken: it means the execution that started this one")
+        } else {
+            format!("two entries are called \"{named}\"")
+        };
+        look.error("as-taken", message, at, &path).help =
+            Some("give each entry of `execute` a name of its own; later steps read its outputs by it".to_owned());
     }
 }
 

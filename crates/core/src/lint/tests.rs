@@ -55,6 +55,18 @@ fn ids_are_well_formed_and_given_once_a_namespace() {
 }
 
 #[test]
+fn executions_are_called_by_names_of_their_own() {
+    check(
+        "spec:\n  steps:\n  - execute: {workflows: [{name: a, as: x}, {name: a, as: x}, {name: a, as: parent}]}\n",
+        &["portability 7:37", "portability 7:55", "portability 7:73", "as-taken 7:59", "as-taken 7:77"],
+    );
+    check(
+        "spec:\n  steps:\n  - execute: {async: true, workflows: [{name: a, fetch: [{paths: [x], to: /data}]}]}\n",
+        &["portability 7:50", "fetch-without-waiting 7:50"],
+    );
+}
+
+#[test]
 fn step_references_must_lead_somewhere() {
     check(
         "spec:\n  steps:\n  - {name: Build, shell: x}\n  - shell: '{{ step.biuld.outputs.x }}'\n",

@@ -1,7 +1,10 @@
 //! Blocks into instances: the one function that the agent asks with its real files, and the engine with the answers
 //! that the agent got.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -11,8 +14,8 @@ use super::{
     parts::texts,
 };
 use crate::{
-    expr::{Expr, ExprError, Finalizer, Scope, Value},
-    frame::PackId,
+    expr::{Expr, ExprError, Finalizer, Scope, Value, Vars},
+    frame::{PackId, pack_url},
     resolve::SENSITIVE,
     run::Work,
     source::{Diagnostic, Node},
@@ -64,9 +67,42 @@ pub struct ChildRequest {
     /// It outlives a stop of this execution.
     #[serde(default)]
     pub leave: bool,
+    /// Entries of the same step that its texts read: they have to have ended before these are final.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub after: BTreeSet<String>,
+    /// Artifacts that the parent takes when it has ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fetch: Vec<ArtifactFetch>,
+    /// Its id, once it has started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// What it published, once it has ended.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outputs: BTreeMap<String, String>,
+}
+
+/// Artifacts of a child, on their way to its parent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArtifactFetch {
+    /// Patterns on the names of artifacts.
+    pub paths: Vec<String>,
+    pub to: String,
+}
+
+impl ChildRequest {
+    /// Makes the texts final that read entries of the same step.
+    pub(crate) fn settle(&mut self, known: &dyn Scope) -> Result<(), ExpandFailure> {
+        let settle = |at: String, template: &mut String| {
+            *template = text(template, &[known, &Finalizer::Fail]).map_err(|message| ExpandFailure { at, message })?;
+            Ok(())
+        };
+        self.after.clear();
+        for (name, value) in &mut self.config {
+            settle(format!("config.{name}"), value)?;
+        }
+        self.execution_name.iter_mut().try_for_each(|name| settle("executionName".to_owned(), name))?;
+        self.fetch.iter_mut().try_for_each(|fetch| settle("fetch.to".to_owned(), &mut fetch.to))
+    }
 }
 
 /// A block that cannot be expanded.
@@ -136,7 +172,7 @@ pub fn expand_services(
     let mut packs = Packs::new(origin);
     let mut expanded: Vec<Expanded> = Vec::new();
     for (name, block) in services {
-        let name = text(name, &scope).map_err(|message| ExpandFailure { at: name.clone(), message })?;
+        let name = text(name, &[&scope]).map_err(|message| ExpandFailure { at: name.clone(), message })?;
         let in_service = |error: split::ExpandError| ExpandFailure {
             at: format!("services.{name}.{}", error.at),
             message: error.message,
@@ -169,26 +205,37 @@ pub fn expand_services(
 }
 
 /// Expands the entries of an `execute` step; each is computed once and repeated for every workflow it selects.
-pub fn expand_execute(execute: &Execute, scope: &dyn Scope) -> Result<Vec<Expanded>, ExpandFailure> {
+/// `origin` makes the names of its packs unique in the execution `id`.
+pub fn expand_execute(
+    execute: &Execute,
+    scope: &dyn Scope,
+    origin: &str,
+    id: &str,
+) -> Result<Vec<Expanded>, ExpandFailure> {
     let mut expanded: Vec<Expanded> = Vec::new();
+    let mut packs = Packs::new(origin);
+    let mut earlier = BTreeSet::new();
     for (position, entry) in execute.workflows.iter().enumerate() {
         let in_entry = |at: &str, message: String| ExpandFailure { at: format!("workflows[{position}].{at}"), message };
-        let expansion = split::expand(&entry.block, &[scope], split::DEFAULT_LIMIT)
+        let scope = WithoutEarlier { scope, earlier: &earlier };
+        let expansion = split::expand(&entry.block, &[&scope], split::DEFAULT_LIMIT)
             .map_err(|error| in_entry(&error.at, error.message))?;
         let mut instances = Vec::new();
         for instance in &expansion.instances {
-            let node = instantiate_final(&entry.block, &table::EXECUTE_WORKFLOW, instance, scope)
-                .map_err(|problems| in_entry("", join(&problems)))?;
-            instances.push((instance, node));
+            let broken = |problems: Vec<Diagnostic>| in_entry("", join(&problems));
+            let (transfers, urls) = offered(&entry.block, instance, &scope, &mut packs, id).map_err(broken)?;
+            let scopes: [&dyn Scope; 2] = [&urls, &scope];
+            let (node, after) = instantiate_entry(&entry.block, instance, &scopes, &earlier).map_err(broken)?;
+            instances.push((instance, node, after, transfers));
         }
         let own: Vec<String> =
-            instances.first().and_then(|(_, node)| node.get_str("name")).map(str::to_owned).into_iter().collect();
+            instances.first().and_then(|(_, node, ..)| node.get_str("name")).map(str::to_owned).into_iter().collect();
         if own.is_empty() && entry.selects && entry.selected.is_empty() {
             return Err(in_entry("selector", "no test workflows to run".to_owned()));
         }
         let rest = entry.selected.iter().filter(|name| !own.contains(name)).cloned();
         for (nth, workflow) in own.iter().cloned().chain(rest).enumerate() {
-            for (instance, node) in &instances {
+            for (instance, node, after, transfers) in &instances {
                 // A name may differ from instance to instance; what a selector found does not.
                 let workflow = if nth < own.len() {
                     node.get_str("name").unwrap_or(&workflow).to_owned()
@@ -201,6 +248,9 @@ pub fn expand_execute(execute: &Execute, scope: &dyn Scope) -> Result<Vec<Expand
                     config: config(node),
                     named: node.get_str("as").map(str::to_owned),
                     leave: execute.leave,
+                    after: after.clone(),
+                    fetch: artifact_fetches(node),
+                    id: None,
                     outputs: BTreeMap::new(),
                 };
                 expanded.push(Expanded {
@@ -210,12 +260,67 @@ pub fn expand_execute(execute: &Execute, scope: &dyn Scope) -> Result<Vec<Expand
                     description: node.get_str("description").unwrap_or_default().to_owned(),
                     labels: labels(instance),
                     work: Work::Child(Box::new(request)),
-                    transfers: Vec::new(),
+                    transfers: transfers.clone(),
                 });
             }
         }
+        earlier.extend(entry.block.get_str("as").map(str::to_owned));
     }
     Ok(expanded)
+}
+
+/// What an instance of an entry offers its executions, and the addresses of it.
+fn offered(
+    block: &Node,
+    instance: &split::Instance,
+    scope: &dyn Scope,
+    packs: &mut Packs<'_>,
+    id: &str,
+) -> Result<(Vec<Transfer>, Vars), Vec<Diagnostic>> {
+    let (mut transfers, mut urls) = (Vec::new(), Vars::new());
+    let Some(tarballs) = block.get("tarball") else { return Ok((transfers, urls)) };
+    let alone = Node::map([("tarball", tarballs.clone())]);
+    let node = split::instantiate(&alone, &table::EXECUTE_WORKFLOW, instance, &[scope], Finalizer::Fail, "")?;
+    for (key, entry) in node.get_entries("tarball") {
+        let source = PackSource { from: entry.get_str("from").unwrap_or_default().to_owned(), files: patterns(entry) };
+        let pack = packs.name(&source);
+        urls.set(format!("tarball.{}.url", &**key), Value::from(pack_url(id, &pack)));
+        transfers.push(Transfer { source, pack, to: String::new() });
+    }
+    Ok((transfers, urls))
+}
+
+/// An entry with nothing left to be known, save what it reads of earlier entries of its step; and which those are.
+fn instantiate_entry(
+    block: &Node,
+    instance: &split::Instance,
+    scopes: &[&dyn Scope],
+    earlier: &BTreeSet<String>,
+) -> Result<(Node, BTreeSet<String>), Vec<Diagnostic>> {
+    let after = reads(block, earlier);
+    let finalizer = if after.is_empty() { Finalizer::Fail } else { Finalizer::Preserve };
+    let mut block = block.clone();
+    // Packed before anything starts, so it is settled by itself.
+    block.take("tarball");
+    let node = split::instantiate(&block, &table::EXECUTE_WORKFLOW, instance, scopes, finalizer, "")?;
+    if node.get_str("name").is_some_and(|name| name.contains("{{")) {
+        let message = "which workflow is executed cannot depend on an earlier entry of the same step".to_owned();
+        return Err(vec![Diagnostic::error("late-name", message)]);
+    }
+    Ok((node, after))
+}
+
+/// The earlier entries that texts of an entry mention.
+fn reads(block: &Node, earlier: &BTreeSet<String>) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    if earlier.is_empty() {
+        return found;
+    }
+    block.walk(&mut |node| {
+        let Some(text) = node.as_str().filter(|text| text.contains("execution(")) else { return };
+        found.extend(earlier.iter().filter(|name| text.contains(name.as_str())).cloned());
+    });
+    found
 }
 
 /// An instance's text; what its own unit will know stays in it.
@@ -226,16 +331,6 @@ fn instantiate(
     scope: &dyn Scope,
 ) -> Result<Node, Vec<Diagnostic>> {
     split::instantiate(block, object, instance, &[scope], Finalizer::Preserve, "")
-}
-
-/// An instance's text, with nothing left to be known.
-fn instantiate_final(
-    block: &Node,
-    object: &'static table::Object,
-    instance: &split::Instance,
-    scope: &dyn Scope,
-) -> Result<Node, Vec<Diagnostic>> {
-    split::instantiate(block, object, instance, &[scope], Finalizer::Fail, "")
 }
 
 /// What the parent has to pack for its instances, once a source.
@@ -261,13 +356,18 @@ impl<'a> Packs<'a> {
             let from = entry.get_str("from").unwrap_or_default().to_owned();
             let to = entry.get_str("to").filter(|to| !to.is_empty()).unwrap_or(&from).to_owned();
             let source = PackSource { from, files: patterns(entry) };
-            let place = self.sources.iter().position(|known| *known == source).unwrap_or_else(|| {
-                self.sources.push(source.clone());
-                self.sources.len() - 1
-            });
-            transfers.push(Transfer { source, pack: PackId(format!("{}.{place}", self.origin)), to });
+            let pack = self.name(&source);
+            transfers.push(Transfer { source, pack, to });
         }
         transfers
+    }
+
+    fn name(&mut self, source: &PackSource) -> PackId {
+        let place = self.sources.iter().position(|known| known == source).unwrap_or_else(|| {
+            self.sources.push(source.clone());
+            self.sources.len() - 1
+        });
+        PackId(format!("{}.{place}", self.origin))
     }
 }
 
@@ -280,6 +380,12 @@ fn fetches(node: &Node) -> Vec<FetchEntry> {
             FetchEntry { from, to, files: patterns(entry) }
         })
         .collect()
+}
+
+fn artifact_fetches(node: &Node) -> Vec<ArtifactFetch> {
+    let entries = node.get_items("fetch").iter();
+    let to = |entry: &Node| entry.get_str("to").unwrap_or_default().to_owned();
+    entries.map(|entry| ArtifactFetch { paths: texts(entry, "paths"), to: to(entry) }).collect()
 }
 
 fn patterns(entry: &Node) -> Vec<String> {
@@ -336,12 +442,12 @@ fn join(problems: &[Diagnostic]) -> String {
     texts.join("; ")
 }
 
-fn text(template: &str, scope: &dyn Scope) -> Result<String, String> {
+fn text(template: &str, scopes: &[&dyn Scope]) -> Result<String, String> {
     if !template.contains("{{") {
         return Ok(template.to_owned());
     }
     crate::expr::compile_template(template)
-        .and_then(|template| template.resolve(&[scope]))
+        .and_then(|template| template.resolve(scopes))
         .map(|result| result.value().map_or_else(|| result.template(), |value| value.string_form().to_string()))
         .map_err(|error| error.message)
 }
@@ -356,5 +462,28 @@ impl Scope for WithoutEnv<'_> {
 
     fn call(&self, name: &str, args: &[Value]) -> Result<Option<Expr>, ExprError> {
         if matches!(name, "secret" | "credential" | SENSITIVE) { Ok(None) } else { self.0.call(name, args) }
+    }
+}
+
+/// Leaves to the engine what an entry reads of earlier entries of its own step: they have not begun yet.
+struct WithoutEarlier<'a> {
+    scope: &'a dyn Scope,
+    earlier: &'a BTreeSet<String>,
+}
+
+impl Scope for WithoutEarlier<'_> {
+    fn get(&self, name: &str) -> Result<Option<Expr>, ExprError> {
+        self.scope.get(name)
+    }
+
+    fn call(&self, name: &str, args: &[Value]) -> Result<Option<Expr>, ExprError> {
+        let is_earlier = args.first().is_some_and(|named| self.earlier.contains(&*named.string_form()));
+        match name {
+            "execution" if is_earlier => Ok(None),
+            "read_artifact" if is_earlier => {
+                Err(ExprError::new("artifacts of an entry can be read in a later step, not in a later entry"))
+            }
+            _ => self.scope.call(name, args),
+        }
     }
 }

@@ -27,8 +27,6 @@ const NOT_YET: &[(&str, &str, &str)] = &[
     ("parallel", "balance", "shards are cut by count"),
     ("parallel", "distribute", "shards are cut by count"),
     ("parallel", "maxFailures", "only `failFast` ends a block early"),
-    ("workflows", "tarball", "files do not travel to executions that a step starts"),
-    ("workflows", "fetch", "artifacts of executions that a step starts stay with them"),
 ];
 
 /// Looks through a workflow for what processes cannot do.

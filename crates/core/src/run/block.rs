@@ -187,15 +187,17 @@ impl Block {
         std::mem::replace(&mut self.shown, face) != face
     }
 
-    /// Gives a free slot to the next instance, if there are both.
-    pub(super) fn give_slot(&mut self) -> Option<usize> {
-        let Tally { slots, next, .. } = &mut self.tally;
-        if self.stopping || slots.len() >= self.parallelism.max(1) || *next == self.instances.len() {
-            return None;
-        }
-        slots.insert(*next);
-        *next += 1;
-        Some(*next - 1)
+    /// The instance whose turn it is, if there is a free slot for it.
+    pub(super) fn next_in_turn(&self) -> Option<usize> {
+        let Tally { slots, next, .. } = &self.tally;
+        let free = !self.stopping && slots.len() < self.parallelism.max(1);
+        (free && *next < self.instances.len()).then_some(*next)
+    }
+
+    /// Gives a slot to the instance whose turn it is.
+    pub(super) fn give_slot(&mut self) {
+        self.tally.slots.insert(self.tally.next);
+        self.tally.next += 1;
     }
 
     /// Moves an instance on.

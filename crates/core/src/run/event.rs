@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Ending, Report, Status, UnitKey};
-use crate::frame::Source;
+use crate::frame::{PackId, Source};
 
 /// One entry of an execution's log. A format: additive, every variant pinned by a test.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,6 +32,12 @@ pub enum Event {
         seq: u64,
         at: Timestamp,
         report: Report,
+    },
+    /// What its place says of a unit, apart from what its agent says.
+    Seen {
+        unit: UnitKey,
+        seen: Seen,
+        at: Timestamp,
     },
     /// A unit will not be heard of any more, or never came to be.
     Lost {
@@ -98,6 +104,16 @@ pub enum Event {
     },
 }
 
+/// What a place says of a unit that it has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Seen {
+    /// It does not run yet, and why.
+    Waiting { reason: String },
+    /// The machine that it was put on.
+    Placed { node: String },
+}
+
 /// How an execution is to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -136,6 +152,21 @@ pub struct ChildEnd {
     pub status: Status,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outputs: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Artifacts of it that its parent takes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fetched: Vec<Fetched>,
+}
+
+/// Artifacts of a child execution, packed for the unit of the step that started it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fetched {
+    /// Among the packs of the parent; none where nothing was found, or it could not be made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pack: Option<PackId>,
+    pub to: String,
+    pub files: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }

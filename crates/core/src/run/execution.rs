@@ -7,7 +7,9 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{Block, ChildEnd, Event, PackPurpose, Report, Status, StopHow, Timer, Told, UnitKey, UnitRun, WordId};
+use super::{
+    Block, ChildEnd, Event, PackPurpose, Report, Seen, Status, StopHow, Timer, Told, UnitKey, UnitRun, WordId,
+};
 use crate::{
     frame::{PackId, Source},
     plan::{Plan, UnitPlan},
@@ -58,6 +60,10 @@ pub struct Unit {
     pub phase: UnitPhase,
     pub met_at: Option<Timestamp>,
     pub address: Option<String>,
+    /// What keeps it from starting, as its place last said.
+    pub held_up: Option<String>,
+    /// The machine that it was put on, where its place has several.
+    pub node: Option<String>,
     pub(super) seq: u64,
     pub(super) heard: BTreeSet<WordId>,
     /// What it said of itself at its end, and where its output ends.
@@ -200,6 +206,7 @@ impl Execution {
                 let known = self.unit_mut(unit).ok_or_else(|| corrupt("nobody asked for this unit"))?;
                 known.phase = UnitPhase::Met(life.clone());
                 known.met_at = Some(*at);
+                known.held_up = None;
                 known.address.clone_from(address);
             }
             Event::Reported { unit, life, seq, at, report } => {
@@ -215,6 +222,13 @@ impl Execution {
                 }
                 if let Report::Paused { .. } = report {
                     self.paused_at.get_or_insert(*at);
+                }
+            }
+            Event::Seen { unit, seen, .. } => {
+                let known = self.unit_mut(unit).ok_or_else(|| corrupt("nobody asked for this unit"))?;
+                match seen {
+                    Seen::Waiting { reason } => known.held_up = Some(reason.clone()),
+                    Seen::Placed { node } => known.node = Some(node.clone()),
                 }
             }
             Event::Lost { unit, reason, .. } => {
@@ -319,7 +333,8 @@ fn touched(event: &Event) -> Touched {
         | Event::PauseRequested { .. }
         | Event::ResumeRequested { .. }
         | Event::Expired { .. } => Touched::All,
-        Event::Created { .. } | Event::Ended { .. } => Touched::Nothing,
+        // Nothing is wanted because of it: people are told.
+        Event::Seen { .. } | Event::Created { .. } | Event::Ended { .. } => Touched::Nothing,
     }
 }
 
@@ -331,6 +346,8 @@ impl Unit {
             phase: UnitPhase::Wanted,
             met_at: None,
             address: None,
+            held_up: None,
+            node: None,
             seq: 0,
             heard: BTreeSet::new(),
             over: None,

@@ -254,6 +254,9 @@ pub struct Values {
     /// The pack that stands in for repositories.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content: Option<PackId>,
+    /// What expressions know from the start beside the plan, by name: the execution that started this one.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub known: BTreeMap<String, Value>,
 }
 
 /// News about a step that the engine carries out.

@@ -44,13 +44,7 @@ impl Scope for RunScope<'_> {
                 let value = self.references.get(&format!("{SENSITIVE}/{}", id.string_form()));
                 Ok(Some(Value::from(value.cloned().unwrap_or_default()).into()))
             }
-            ("execution", [named]) => {
-                let name = format!("execution.{}", named.string_form());
-                match self.run.told().get(&name) {
-                    Some(value) => Ok(Some(value.clone().into())),
-                    None => Err(ExprError::new(format!("no execution is called \"{}\" here", named.string_form()))),
-                }
-            }
+            ("execution", [named]) => Ok(Some(self.run.relative(&named.string_form())?.clone().into())),
             _ => Ok(None),
         }
     }

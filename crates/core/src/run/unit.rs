@@ -6,9 +6,16 @@ use jiff::Timestamp;
 
 use super::{Ending, Outcome, Report, Status};
 use crate::{
-    expr::Value,
+    expr::{ExprError, Value},
     plan::{Step, UnitPlan},
 };
+
+/// Begins the names of values about executions of the same family.
+pub const RELATIVE: &str = "execution.";
+/// What the execution that started this one is called.
+pub const PARENT: &str = "parent";
+/// An id of an execution is at least as long.
+const SHORTEST_ID: usize = 32;
 
 /// The state of one step.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -87,6 +94,33 @@ impl UnitRun {
     /// Values that the engine told, by name.
     pub fn told(&self) -> &BTreeMap<String, Value> {
         &self.told
+    }
+
+    /// What is known of an execution of the same family: `parent`, or what a step that has passed by calls it (`as`).
+    pub fn relative(&self, named: &str) -> Result<&Value, ExprError> {
+        self.told.get(&format!("{RELATIVE}{named}")).ok_or_else(|| {
+            let names: Vec<_> = self.told.keys().filter_map(|name| name.strip_prefix(RELATIVE)).collect();
+            ExprError::new(match (named, names.is_empty()) {
+                (PARENT, _) => "no execution has started this one, so it has no parent".to_owned(),
+                (_, true) => {
+                    format!("no execution is called \"{named}\" here: nothing has been executed yet with `as`")
+                }
+                (_, false) => format!("no execution is called \"{named}\" here; there are {}", names.join(", ")),
+            })
+        })
+    }
+
+    /// The id of an execution of the same family, by its name or by itself.
+    pub fn relative_id(&self, named: &str) -> Result<String, ExprError> {
+        match self.relative(named) {
+            Ok(Value::Map(one)) => Ok(one.get("id").map(|id| id.string_form().into_owned()).unwrap_or_default()),
+            Ok(_) => Err(ExprError::new(format!(
+                "\"{named}\" is several executions: say which by its id, as in execution(\"{named}\")[0].id"
+            ))),
+            // Ids are long and contain no word that somebody would choose.
+            Err(_) if named.len() >= SHORTEST_ID => Ok(named.to_owned()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Remembers a value that the engine told.

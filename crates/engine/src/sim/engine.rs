@@ -10,7 +10,8 @@ use std::{
 
 use async_trait::async_trait;
 use testudo_core::{
-    plan::Identity,
+    frame::{FamilySource, PackId},
+    plan::{ArtifactFetch, Identity},
     run::{ChildRequest, Event},
 };
 use tokio::{
@@ -19,7 +20,7 @@ use tokio::{
 };
 
 use super::{MemoryCatalog, MemoryJournal, Store};
-use crate::{Catalog, Given, Journal, JournalError, Prepared};
+use crate::{Catalog, Journal, JournalError, Parent, Prepared};
 
 /// What befalls one engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,9 +153,25 @@ pub(super) struct LotCatalog {
 
 #[async_trait]
 impl Catalog for LotCatalog {
-    async fn prepare(&self, request: &ChildRequest, id: &str, parent: &Identity) -> Result<Prepared, String> {
-        let Store { plan, journal, blobs } = self.catalog.store(request, id, parent)?;
+    async fn prepare(&self, request: &ChildRequest, id: &str, parent: &Parent) -> Result<Prepared, String> {
+        let Prepared { plan, blobs, given, .. } = self.catalog.prepare(request, id, parent).await?;
+        let Store { journal, .. } = self.catalog.store(request, id, parent)?;
         let journal = Arc::new(LotJournal { lot: self.lot.clone(), journal });
-        Ok(Prepared { plan, journal, blobs, given: Given::default() })
+        Ok(Prepared { plan, journal, blobs, given })
+    }
+
+    async fn read(
+        &self,
+        reader: &Identity,
+        of: &str,
+        what: &FamilySource,
+        from: u64,
+        length: usize,
+    ) -> Result<Vec<u8>, String> {
+        self.catalog.read(reader, of, what, from, length).await
+    }
+
+    async fn fetch(&self, reader: &Identity, of: &str, fetch: &ArtifactFetch, pack: &PackId) -> Result<u64, String> {
+        self.catalog.fetch(reader, of, fetch, pack).await
     }
 }

@@ -8,12 +8,12 @@ use std::{
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 use testudo_core::{
-    frame::PackId,
-    plan::{Identity, Plan},
+    frame::{FamilySource, PackId},
+    plan::{ArtifactFetch, Identity, Plan},
     run::{ChildRequest, Event, UnitKey},
 };
 
-use crate::{BlobError, Blobs, Catalog, Given, Journal, JournalError, Prepared};
+use crate::{BlobError, Blobs, Catalog, Given, Journal, JournalError, Parent, Prepared};
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -167,14 +167,23 @@ impl MemoryCatalog {
         lock(&self.stores).clone()
     }
 
+    fn relative(&self, reader: &Identity, of: &str) -> Result<Store, String> {
+        let found = lock(&self.stores).get(of).cloned();
+        found
+            .filter(|store| reader.may_read(&store.plan.execution))
+            .ok_or_else(|| format!("{of} is none of the family of {}", reader.id))
+    }
+
     /// Makes an execution, or finds it.
-    pub fn store(&self, request: &ChildRequest, id: &str, parent: &Identity) -> Result<Store, String> {
+    pub fn store(&self, request: &ChildRequest, id: &str, parent: &Parent) -> Result<Store, String> {
         if let Some(known) = lock(&self.stores).get(id) {
             return Ok(known.clone());
         }
         let name = request.execution_name.clone().unwrap_or_else(|| id.to_owned());
+        let parent = &parent.identity;
         let parents = parent.parents.iter().cloned().chain([parent.name.clone()]).collect();
-        let identity = Identity { id: id.to_owned(), name, parents, ..Identity::default() };
+        let ancestors = parent.ancestors.iter().cloned().chain([parent.id.clone()]).collect();
+        let identity = Identity { id: id.to_owned(), name, parents, ancestors, ..Identity::default() };
         let store = Store::new(Arc::new((self.planner)(request, identity)?));
         self.adopt(store.clone());
         Ok(store)
@@ -183,8 +192,33 @@ impl MemoryCatalog {
 
 #[async_trait]
 impl Catalog for MemoryCatalog {
-    async fn prepare(&self, request: &ChildRequest, id: &str, parent: &Identity) -> Result<Prepared, String> {
+    async fn prepare(&self, request: &ChildRequest, id: &str, parent: &Parent) -> Result<Prepared, String> {
         let Store { plan, journal, blobs } = self.store(request, id, parent)?;
-        Ok(Prepared { plan, journal, blobs, given: Given::default() })
+        Ok(Prepared { plan, journal, blobs, given: Given { known: parent.known(), ..Given::default() } })
+    }
+
+    async fn read(
+        &self,
+        reader: &Identity,
+        of: &str,
+        what: &FamilySource,
+        from: u64,
+        length: usize,
+    ) -> Result<Vec<u8>, String> {
+        let store = self.relative(reader, of)?;
+        let bytes = match what {
+            FamilySource::Artifact(name) => lock(&store.blobs.artifacts).get(name).cloned(),
+            FamilySource::Pack(pack) => store.blobs.pack(pack),
+        };
+        let bytes = bytes.ok_or_else(|| format!("{of} has no such thing"))?;
+        Ok(bytes.into_iter().skip(usize::try_from(from).unwrap_or(usize::MAX)).take(length).collect())
+    }
+
+    async fn fetch(&self, reader: &Identity, of: &str, _: &ArtifactFetch, pack: &PackId) -> Result<u64, String> {
+        // A pack is one run of bytes here: an artifact is one as it is.
+        let artifact = lock(&self.relative(reader, of)?.blobs.artifacts).values().next().cloned();
+        let Some(artifact) = artifact else { return Ok(0) };
+        lock(&self.relative(reader, &reader.id)?.blobs.packs).insert(pack.clone(), artifact);
+        Ok(1)
     }
 }

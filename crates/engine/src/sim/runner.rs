@@ -224,7 +224,7 @@ impl Runner for SimRunner {
         let address = Some(format!("sim:{}", unit.key));
         let sighting = move |phase: &Phase| match phase {
             Phase::Coming(reason) => Sighting::Waiting { reason: reason.clone() },
-            Phase::Up(_) => Sighting::Present { address: address.clone() },
+            Phase::Up(_) => Sighting::Present { address: address.clone(), node: None },
             Phase::Gone(reason) => Sighting::Gone { reason: reason.clone() },
         };
         stream::unfold(Some((phase, true)), move |state| {

@@ -60,6 +60,8 @@ pub struct Ended {
     /// How long it took.
     pub took: Duration,
     pub engines: usize,
+    /// When output was shown: up to where, of which unit.
+    pub shown: Vec<(Duration, At, u64)>,
 }
 
 impl Simulation {
@@ -94,7 +96,7 @@ impl Simulation {
             runner: runner.clone(),
             catalog: catalog.clone(),
             store,
-            audience: Arc::new(Watcher(watch::channel(BTreeSet::new()).0)),
+            audience: Arc::new(Watcher { paused: watch::channel(BTreeSet::new()).0, begun, shown: Mutex::default() }),
             controls: Arc::default(),
             engines: 0,
             errors: Vec::new(),
@@ -125,6 +127,7 @@ impl Simulation {
             alive: runner.alive(),
             took,
             engines: scene.engines,
+            shown: std::mem::take(&mut lock(&scene.audience.shown)),
         })
     }
 }
@@ -226,25 +229,33 @@ fn said(error: &DriveError) -> String {
     text
 }
 
-/// Knows which executions are paused.
-struct Watcher(watch::Sender<BTreeSet<String>>);
+/// Knows which executions are paused, and what was shown when.
+struct Watcher {
+    paused: watch::Sender<BTreeSet<String>>,
+    begun: Instant,
+    shown: Mutex<Vec<(Duration, At, u64)>>,
+}
 
 impl Audience for Watcher {
     fn hear(&self, news: News<'_>) {
-        if let News::Events { execution, .. } = news {
-            let id = &execution.plan().execution.id;
-            self.0.send_if_modified(
-                |paused| {
+        match news {
+            News::Events { execution, .. } => {
+                let id = &execution.plan().execution.id;
+                self.paused.send_if_modified(|paused| {
                     if execution.is_paused() { paused.insert(id.clone()) } else { paused.remove(id) }
-                },
-            );
+                });
+            }
+            News::Output { execution, unit, offset, records } => {
+                let at = At { execution: execution.to_owned(), unit: unit.clone() };
+                lock(&self.shown).push((self.begun.elapsed(), at, offset + records.len() as u64));
+            }
         }
     }
 }
 
 /// Lifts every pause after a while.
 async fn person(audience: Arc<Watcher>, desk: Desk) {
-    let mut paused = audience.0.subscribe();
+    let mut paused = audience.paused.subscribe();
     while paused.wait_for(|paused| !paused.is_empty()).await.is_ok() {
         sleep(PATIENCE).await;
         if !paused.borrow().is_empty() {

@@ -104,7 +104,7 @@ impl<'a> Session<'a> {
         let want = wants.borrow_and_update().clone();
         say(&mut self.link, &Down::Welcome { seq: want.seq }).await?;
         let kept = self.shared.blobs.output_length(self.key).await.map_err(|error| broken(&error))?;
-        self.read_output(kept);
+        self.read_output(kept).await?;
         self.follow(&want).await?;
         let mut beat = tokio::time::interval(HEARTBEAT);
         beat.reset();
@@ -194,19 +194,22 @@ impl<'a> Session<'a> {
         self.go_on(read).await
     }
 
-    /// From here on what the output grows by is read.
-    fn read_output(&mut self, kept: u64) {
+    /// From here on what the output grows by is read. A read of nothing says where this side stands: an agent announces
+    /// only to a reader that has caught up, and one that has everything would ask for nothing.
+    async fn read_output(&mut self, kept: u64) -> Result<(), LinkError> {
         self.next_read += 1;
         let reading = Reading {
             source: Source::Output,
             at: kept,
             asked: kept,
-            under_way: 0,
+            under_way: 1,
             end: kept,
             digest: String::new(),
             artifacts: None,
         };
         self.reads.insert(self.next_read, reading);
+        let ask = Ask::Read { read: self.next_read, source: Source::Output, from: kept, length: 0 };
+        say(&mut self.link, &Down::Ask(ask)).await
     }
 
     /// Asks for the next piece, or finishes.
@@ -295,6 +298,11 @@ impl<'a> Session<'a> {
             Frames::Control(Up::Ask(Ask::Read { read, source, from, length })) => {
                 self.answer(read, &source, from, length).await?;
             }
+            Frames::Control(Up::Ask(Ask::ReadFamily { read, of, what, from, length })) => {
+                let length = piece(length);
+                let found = self.shared.catalog.read(&self.shared.execution, &of, &what, from, length).await;
+                self.send(read, found, length).await?;
+            }
             Frames::Control(Up::Answered(answered)) => self.answered(&answered, wants).await?,
             Frames::Data(read, bytes) => self.take(read, &bytes).await?,
             Frames::Control(Up::Heartbeat | Up::Hello(_)) => {}
@@ -303,12 +311,12 @@ impl<'a> Session<'a> {
     }
 
     async fn take(&mut self, read: u64, bytes: &[u8]) -> Result<(), LinkError> {
-        let Some(reading) = self.reads.get_mut(&read) else { return Ok(()) };
+        let Some(reading) = self.reads.get_mut(&read).filter(|_| !bytes.is_empty()) else { return Ok(()) };
         match &reading.source {
             Source::Output => {
                 self.shared.blobs.append_output(self.key, reading.at, bytes).await.map_err(|error| broken(&error))?;
                 self.shared.audience.hear(News::Output {
-                    execution: &self.shared.execution,
+                    execution: &self.shared.execution.id,
                     unit: self.key,
                     offset: reading.at,
                     records: bytes,
@@ -367,13 +375,17 @@ impl<'a> Session<'a> {
 
     /// The unit reads a pack that this side keeps.
     async fn answer(&mut self, read: u64, source: &Source, from: u64, length: u64) -> Result<(), LinkError> {
-        let length = usize::try_from(length.min(MAX_READ)).unwrap_or(usize::MAX);
+        let length = piece(length);
         let found = match source {
             Source::Pack(pack) => {
                 self.shared.blobs.read_pack(pack, from, length).await.map_err(|error| describe(&error))
             }
             Source::Output => Err("the engine has no output".to_owned()),
         };
+        self.send(read, found, length).await
+    }
+
+    async fn send(&mut self, read: u64, found: Result<Vec<u8>, String>, length: usize) -> Result<(), LinkError> {
         let answered = match found {
             Ok(bytes) => {
                 tokio::time::timeout(SILENCE, self.link.send(read, &bytes)).await.map_err(|_| silent())??;
@@ -383,6 +395,11 @@ impl<'a> Session<'a> {
         };
         say(&mut self.link, &Down::Answered(answered)).await
     }
+}
+
+/// How much of what is asked for is sent at once.
+fn piece(length: u64) -> usize {
+    usize::try_from(length.min(MAX_READ)).unwrap_or(usize::MAX)
 }
 
 /// Says something to somebody who may have stopped listening.

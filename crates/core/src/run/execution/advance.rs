@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{BlockKey, Execution, Unit, UnitPhase, index::Touched};
 use crate::{
-    expr::Value,
-    run::{Block, BlockKind, InstancePhase, PackPurpose, Status, Told, block::Work},
+    expr::{Expr, ExprError, Scope, Value},
+    run::{Block, BlockKind, InstancePhase, PackPurpose, RELATIVE, Status, Told, block::Work},
 };
 
 impl Execution {
@@ -128,7 +128,13 @@ impl Execution {
         if self.units.get(carrier).is_some_and(Unit::is_packing) {
             return;
         }
-        while let Some(at) = block.give_slot() {
+        while let Some(at) = block.next_in_turn() {
+            match settle_child(block, at) {
+                Settled::Yes => {}
+                Settled::NotYet => return,
+                Settled::Broken(why) => block.instances[at].work = Work::Broken(why),
+            }
+            block.give_slot();
             let instance = &block.instances[at];
             match &instance.work {
                 Work::Unit(plan) => {
@@ -268,6 +274,53 @@ fn finish_execute(block: &mut Block, asynchronous: bool) {
     }
 }
 
+/// Whether an instance's texts are final.
+enum Settled {
+    Yes,
+    /// An earlier entry that they read has not ended.
+    NotYet,
+    Broken(String),
+}
+
+/// Makes an execution's texts final when its turn has come.
+fn settle_child(block: &mut Block, at: usize) -> Settled {
+    let Work::Child(child) = &block.instances[at].work else { return Settled::Yes };
+    if child.after.is_empty() {
+        return Settled::Yes;
+    }
+    let waits = block.instances[..at].iter().any(|one| match &one.work {
+        Work::Child(other) => {
+            other.named.as_ref().is_some_and(|name| child.after.contains(name))
+                && !matches!(one.phase, InstancePhase::Gone(_))
+        }
+        Work::Unit(_) | Work::Broken(_) => false,
+    });
+    if waits {
+        return Settled::NotYet;
+    }
+    let known = Relatives(child_values(block));
+    let Work::Child(child) = &mut block.instances[at].work else { return Settled::Yes };
+    child.settle(&known).map_or_else(|failure| Settled::Broken(failure.to_string()), |()| Settled::Yes)
+}
+
+/// Executions of the same step, by the names that their entries give them.
+struct Relatives(BTreeMap<String, Value>);
+
+impl Scope for Relatives {
+    fn get(&self, _: &str) -> Result<Option<Expr>, ExprError> {
+        Ok(None)
+    }
+
+    fn call(&self, name: &str, args: &[Value]) -> Result<Option<Expr>, ExprError> {
+        match (name, args) {
+            ("execution", [named]) => {
+                Ok(self.0.get(&format!("{RELATIVE}{}", named.string_form())).map(|value| value.clone().into()))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
 /// What later steps can read of child executions that have a name of their own (`as`).
 fn child_values(block: &Block) -> BTreeMap<String, Value> {
     let mut named: BTreeMap<String, Vec<Value>> = BTreeMap::new();
@@ -276,7 +329,8 @@ fn child_values(block: &Block) -> BTreeMap<String, Value> {
         let Some(name) = &child.named else { continue };
         let outputs = Value::map(child.outputs.iter().map(|(key, text)| (key.as_str(), text.clone().into())));
         let status = instance.phase.status().map_or("running", Status::word);
-        named.entry(format!("execution.{name}")).or_default().push(Value::map([
+        named.entry(format!("{RELATIVE}{name}")).or_default().push(Value::map([
+            ("id", child.id.clone().map_or(Value::None, Value::from)),
             ("name", instance.group.clone().into()),
             ("status", status.into()),
             ("outputs", outputs),

@@ -6,7 +6,8 @@ use super::{BlockKey, Execution};
 use crate::{
     plan::{Expanded, Operation, Role, expand_execute, expand_parallel, expand_services},
     run::{
-        Block, BlockKind, ChildEnd, Instance, InstancePhase, Report, Request, Status, Stopper, UnitKey, WordId,
+        Block, BlockKind, ChildEnd, Fetched, Instance, InstancePhase, Report, Request, Status, Stopper, UnitKey,
+        WordId,
         answers::Answers,
         block::{Draft, Work},
         veil,
@@ -45,7 +46,7 @@ impl Execution {
                 (BlockKind::Services, expanded, (u32::MAX, false, None))
             }
             (Operation::Execute(execute), Request::Execute { answers }) => {
-                let expanded = expand_execute(execute, &Answers(answers));
+                let expanded = expand_execute(execute, &Answers(answers), &origin, &self.plan.execution.id);
                 let kind = BlockKind::Execute { asynchronous: execute.asynchronous };
                 (kind, expanded, (execute.parallelism, false, None))
             }
@@ -106,6 +107,9 @@ impl Execution {
         let Some(block) = self.blocks.get_mut(key) else { return };
         let Some(instance) = block.instances.get_mut(index) else { return };
         name.clone_into(&mut instance.group);
+        if let Work::Child(child) = &mut instance.work {
+            child.id = Some(id.to_owned());
+        }
         let described =
             if instance.description.is_empty() { String::new() } else { format!(": {}", instance.description) };
         block.say(format!("{name}{described} • scheduled ({id})"));
@@ -122,6 +126,17 @@ impl Execution {
         }
         let line = format!("{} • {}", instance.group, Self::end_of(end));
         block.say(line);
+        for fetched in &end.fetched {
+            let Fetched { pack, to, files, error } = fetched;
+            match (pack, error) {
+                (Some(pack), None) => block.hand_over(pack.clone(), to.clone()),
+                (_, Some(error)) => block.say_of(index, &format!("warning: artifacts for {to}: {error}")),
+                (None, None) if *files == 0 => {
+                    block.say_of(index, &format!("warning: no artifacts were found for {to}"));
+                }
+                (None, None) => {}
+            }
+        }
         block.move_on(index, InstancePhase::Gone(status));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Execution, UnitPhase};
 use crate::{
     frame::Source,
-    run::{Event, Instance, InstancePhase, UnitKey},
+    run::{Event, Instance, InstancePhase, Seen, UnitKey},
 };
 
 /// What the earlier events of a batch change about the later ones.
@@ -40,6 +40,10 @@ impl Execution {
                 }
                 news
             }
+            Event::Seen { unit, seen, .. } => self.units.get(unit).is_some_and(|known| match seen {
+                Seen::Waiting { reason } => known.phase == UnitPhase::Wanted && known.held_up.as_ref() != Some(reason),
+                Seen::Placed { node } => known.node.as_ref() != Some(node),
+            }),
             Event::Lost { unit, .. } => {
                 let known = self.units.get(unit);
                 let alive = known.is_some_and(|known| {

@@ -88,7 +88,8 @@ impl Agent {
             }
             Down::Answered(answered) => self.answered(&answered),
             Down::Ask(Reading::Read { read, source, from, length }) => self.answer(id, read, &source, from, length),
-            Down::Heartbeat => {}
+            // An engine has its own way to the family.
+            Down::Ask(Reading::ReadFamily { .. }) | Down::Heartbeat => {}
         }
         Ok(())
     }

@@ -268,7 +268,7 @@ fn block(ask: &Ask<'_>, hand: &Hand, operation: &Operation) -> Result<Job, Outco
         let expanded = match operation {
             Operation::Parallel(parallel) => expand_parallel(parallel, &recorder, &origin, &platform),
             Operation::StartServices { services } => expand_services(services, &recorder, &origin, &platform),
-            Operation::Execute(execute) => expand_execute(execute, &recorder),
+            Operation::Execute(execute) => expand_execute(execute, &recorder, &origin, ""),
             _ => Ok(Vec::new()),
         };
         let answers = recorder.into_answers();

@@ -1,0 +1,101 @@
+//! The agent in a container of a pod: no namespaces of its own to make, a port instead of a socket.
+//!
+//! It needs nothing of the image that it runs in. What it is told beforehand stands in its environment; the key stands
+//! in a file; the slice of the plan comes with `begin`.
+
+use std::{
+    env, fs, io,
+    net::{Ipv4Addr, SocketAddrV4},
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    path::Path,
+};
+
+use crate::{Settings, door::Door, habitat::Habitat, jq, sealed::Key, sys, unit};
+
+pub use crate::habitat::{reference, references};
+
+/// The port that a unit is spoken to at.
+pub const PORT: u16 = 7357;
+/// The folder that all containers of a unit share.
+pub const FOLDER: &str = "/.testudo";
+/// Where the agent is put for containers whose image has none.
+pub const PROGRAM: &str = "/.testudo/agent";
+/// Where the agent is in our own image.
+pub const OWN_PROGRAM: &str = "/testudo-agent";
+/// The file with the unit's key.
+pub const KEY: &str = "/.testudo-key";
+/// Directories that the containers of a unit share, beside [`FOLDER`].
+pub const SHARED: &[&str] = &["data", "tmp", "testkube"];
+/// The unit's name.
+pub const UNIT: &str = "TESTUDO_UNIT";
+/// Seconds without a word from anybody after which the unit is stopped.
+pub const ORPHAN_LIMIT: &str = "TESTUDO_ORPHAN_LIMIT";
+/// Where the kubelet looks for the last message of a container.
+const EPITAPH: &str = "/dev/termination-log";
+
+/// Copies the agent to where containers without one find it.
+pub const INSTALL: &str = "install";
+/// Carries out the unit.
+pub const LEAD: &str = "lead";
+
+/// The small binary's main; the exit code of the process.
+pub fn main() -> i32 {
+    let mut args = env::args().skip(1);
+    let done = match args.next().as_deref() {
+        Some(INSTALL) => install(),
+        Some(LEAD) => lead(),
+        Some(jq::HELPER_ARGUMENT) => jq::helper_main(),
+        _ => Err(io::Error::other("this is the agent of testudo: it is started in pods, not by hand")),
+    };
+    match done {
+        Ok(()) => 0,
+        Err(error) => {
+            eprintln!("testudo agent: {error}");
+            // The pod's end is often all that can be seen of it.
+            let _ = fs::write(EPITAPH, format!("error: {error}"));
+            1
+        }
+    }
+}
+
+fn install() -> io::Result<()> {
+    let aside = format!("{PROGRAM}.new");
+    fs::copy("/proc/self/exe", &aside)?;
+    fs::set_permissions(&aside, fs::Permissions::from_mode(0o755))?;
+    fs::rename(aside, PROGRAM)
+}
+
+fn variable(name: &str) -> io::Result<String> {
+    env::var(name).map_err(|error| io::Error::other(format!("{name}: {error}")))
+}
+
+fn lead() -> io::Result<()> {
+    let said = |what: &'static str| move |error: io::Error| io::Error::other(format!("{what}: {error}"));
+    // Commands may run under the same uid: they are not to read what stands in here.
+    sys::hide_from_others().map_err(said("hiding its memory"))?;
+    let key = fs::read(KEY).map_err(said("the unit's key"))?;
+    let key = Key(key.try_into().map_err(|_| io::Error::other("the unit's key is none"))?);
+    let folder = Path::new(FOLDER).join("unit");
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700).create(folder.join("packs")).map_err(said("the unit's folder"))?;
+    let outputs = Path::new("/testkube/outputs");
+    fs::create_dir_all(outputs).map_err(said("/testkube/outputs"))?;
+    // Steps in other containers may be other users.
+    fs::set_permissions(outputs, fs::Permissions::from_mode(0o777)).map_err(said("/testkube/outputs"))?;
+    let settings = Settings {
+        unit: variable(UNIT)?,
+        folder: folder.clone(),
+        hidden: folder.clone(),
+        orphan_limit: variable(ORPHAN_LIMIT)?.parse().map_err(io::Error::other)?,
+    };
+    let dir = env::current_dir().unwrap_or_else(|_| "/".into());
+    let vars = env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let habitat = Habitat::container(vars, dir, Path::new(EPITAPH));
+    let folder = fs::File::open(&folder)?.into();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build()?;
+    tokio::task::LocalSet::new().block_on(&runtime, async move {
+        let address = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, PORT);
+        let listener = tokio::net::TcpListener::bind(address).await.map_err(said("its port"))?;
+        unit::Agent::new(settings, habitat, folder)?.run(Door::Port(listener, key)).await
+    })
+}

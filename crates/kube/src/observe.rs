@@ -1,0 +1,169 @@
+//! From what the cluster knows of a unit to what a runner says of it.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::{
+    batch::v1::Job,
+    core::v1::{ContainerStatus, Pod},
+};
+use testudo_engine::Sighting;
+
+/// What is known of a unit's objects.
+#[derive(Debug, Clone, Default)]
+pub struct View {
+    pub pod: Option<Arc<Pod>>,
+    pub job: Option<Arc<Job>>,
+    /// A pod or Job was there and is not any more: what was last known of it.
+    pub removed: Option<String>,
+}
+
+/// What a runner says of a unit.
+pub fn sighting(view: &View) -> Sighting {
+    if let Some(removed) = &view.removed {
+        return Sighting::Gone { reason: removed.clone() };
+    }
+    let Some(pod) = &view.pod else {
+        return match view.job.as_deref().and_then(failure) {
+            Some(reason) => Sighting::Gone { reason },
+            None => Sighting::Waiting { reason: waiting_for_pod(view.job.as_deref()) },
+        };
+    };
+    if let Some(reason) = ended(pod) {
+        return Sighting::Gone { reason };
+    }
+    let status = pod.status.as_ref();
+    if leader(pod).is_some_and(|status| status.state.as_ref().is_some_and(|state| state.running.is_some())) {
+        let address = status.and_then(|status| status.pod_ip.clone());
+        return Sighting::Present { address, node: node(pod).map(str::to_owned) };
+    }
+    Sighting::Waiting { reason: held_up(pod) }
+}
+
+/// The container that leads a unit: the first of its statuses is not always it.
+fn leader(pod: &Pod) -> Option<&ContainerStatus> {
+    let name = &pod.spec.as_ref()?.containers.first()?.name;
+    statuses(pod).find(|status| status.name == *name)
+}
+
+fn statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
+    pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten())
+}
+
+fn init_statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
+    pod.status.iter().flat_map(|status| status.init_container_statuses.iter().flatten())
+}
+
+fn waiting_for_pod(job: Option<&Job>) -> String {
+    match job {
+        Some(job) if job.spec.as_ref().and_then(|spec| spec.suspend) == Some(true) => {
+            "its Job is suspended until a queue admits it".to_owned()
+        }
+        Some(_) => "its pod is being made".to_owned(),
+        None => "its Job is being made".to_owned(),
+    }
+}
+
+/// Why a Job will make no pod any more.
+fn failure(job: &Job) -> Option<String> {
+    let conditions = job.status.as_ref()?.conditions.as_ref()?;
+    let failed = conditions.iter().find(|one| one.type_ == "Failed" && one.status == "True")?;
+    Some(worded(failed.reason.as_deref().unwrap_or("Failed"), failed.message.as_deref()))
+}
+
+/// Why a pod is over, if it is.
+fn ended(pod: &Pod) -> Option<String> {
+    let status = pod.status.as_ref()?;
+    let phase = status.phase.as_deref()?;
+    let terminated = leader(pod).and_then(|status| status.state.as_ref()?.terminated.as_ref());
+    if !matches!(phase, "Failed" | "Succeeded") && terminated.is_none() {
+        return None;
+    }
+    if let Some(disruption) = disruption(pod) {
+        return Some(disruption);
+    }
+    if let Some(reason) = &status.reason {
+        return Some(worded(reason, status.message.as_deref()));
+    }
+    let failed_init = init_statuses(pod)
+        .filter_map(|status| status.state.as_ref()?.terminated.as_ref())
+        .find(|terminated| terminated.exit_code != 0);
+    Some(match terminated.or(failed_init) {
+        Some(end) if end.reason.as_deref() == Some("OOMKilled") => {
+            "OOMKilled: its agent's container ran out of memory".to_owned()
+        }
+        Some(end) if end.exit_code == 0 => "its agent has ended".to_owned(),
+        Some(end) => {
+            let message = end.message.as_deref().unwrap_or_default().trim();
+            let reason = end.reason.as_deref().unwrap_or("Error");
+            worded(&format!("{reason}, exit code {}", end.exit_code), Some(message).filter(|text| !text.is_empty()))
+        }
+        None => format!("its pod has {}", phase.to_lowercase()),
+    })
+}
+
+/// What took a pod away, where the cluster did.
+fn disruption(pod: &Pod) -> Option<String> {
+    let conditions = pod.status.as_ref()?.conditions.as_ref()?;
+    let target = conditions.iter().find(|one| one.type_ == "DisruptionTarget" && one.status == "True")?;
+    let word = match target.reason.as_deref() {
+        Some("PreemptionByScheduler") => "preempted",
+        Some("EvictionByEvictionAPI") => "drained",
+        Some("DeletionByTaintManager" | "DeletionByPodGC") => "nodeLost",
+        Some("TerminationByKubelet") => "evicted",
+        _ => "disrupted",
+    };
+    Some(worded(word, target.message.as_deref()))
+}
+
+/// What keeps a container from starting.
+fn trouble(pod: &Pod) -> Option<String> {
+    let waiting = statuses(pod).chain(init_statuses(pod)).filter_map(|status| {
+        let waiting = status.state.as_ref()?.waiting.as_ref()?;
+        Some((waiting.reason.as_deref()?, waiting.message.as_deref()))
+    });
+    // `PodInitializing` and `ContainerCreating` say only that it is not there yet.
+    let mut trouble = waiting.filter(|(reason, _)| !matches!(*reason, "PodInitializing" | "ContainerCreating"));
+    trouble.next().map(|(reason, message)| worded(reason, message))
+}
+
+/// Why a pod has not started yet.
+fn held_up(pod: &Pod) -> String {
+    if let Some(trouble) = trouble(pod) {
+        return trouble;
+    }
+    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    for condition in conditions {
+        if condition.type_ == "PodScheduled" && condition.status == "False" {
+            return worded(condition.reason.as_deref().unwrap_or("Unscheduled"), condition.message.as_deref());
+        }
+    }
+    match node(pod) {
+        Some(node) => format!("it is starting on {node}"),
+        None => "it waits for the scheduler".to_owned(),
+    }
+}
+
+/// Whether the agent of a pod that is not known to run may run all the same: the kubelet says so a second later.
+pub(crate) fn may_answer(pod: &Pod) -> bool {
+    node(pod).is_some() && trouble(pod).is_none()
+}
+
+/// The node that a pod was put on.
+pub fn node(pod: &Pod) -> Option<&str> {
+    pod.spec.as_ref()?.node_name.as_deref()
+}
+
+/// What is said of a pod that was removed before its end was known.
+pub(crate) fn removal(pod: &Pod) -> String {
+    disruption(pod).or_else(|| ended(pod)).unwrap_or_else(|| {
+        let name = pod.metadata.name.as_deref().unwrap_or_default();
+        format!("its pod {name} was deleted")
+    })
+}
+
+fn worded(reason: &str, message: Option<&str>) -> String {
+    match message {
+        Some(message) if !message.is_empty() => format!("{reason}: {message}"),
+        _ => reason.to_owned(),
+    }
+}

@@ -1,0 +1,218 @@
+//! The runner: the only one here that waits.
+
+use std::{collections::BTreeSet, io, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use futures::{
+    StreamExt,
+    stream::{BoxStream, unfold},
+};
+use k8s_openapi::api::{
+    batch::v1::Job,
+    core::v1::{Pod, Secret},
+};
+use kube::{
+    Api, Client, Config, ResourceExt,
+    api::{DeleteParams, ListParams, Patch, PatchParams, PropagationPolicy},
+};
+use serde_json::{Value, json};
+use testudo_engine::{Duplex, Reap, Runner, RunnerError, Sighting, UnitSpec};
+use tokio::time::{sleep, timeout};
+
+use crate::{
+    RootKey, manifest,
+    names::{self, FIELD_MANAGER},
+    observe,
+    reach::{Way, reach},
+    watch::Watches,
+};
+
+/// How units are set up in a cluster.
+#[derive(Clone)]
+pub struct Settings {
+    pub namespace: String,
+    /// Our own image: the agent in it is what runs in every pod.
+    pub image: String,
+    /// The execution that all others of the run hang below.
+    pub root: String,
+    pub workflow: String,
+    pub key: RootKey,
+    /// Without a word from anybody for so long a unit stops by itself.
+    pub orphan_limit: Duration,
+    /// What a unit gets to end in order when the cluster takes it away.
+    pub grace: Duration,
+    /// How long the cluster keeps a Job that has ended and was not removed.
+    pub ttl: Duration,
+    /// The Kueue queue that admits Jobs.
+    pub queue: Option<String>,
+    /// References whose values travel in `begin`; all others are the cluster's own.
+    pub provided: BTreeSet<String>,
+}
+
+/// Why there is no cluster to run on.
+#[derive(Debug, thiserror::Error)]
+pub enum KubeError {
+    #[error("there is no way to a cluster: give a kubeconfig by KUBECONFIG")]
+    NoCluster(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("the cluster does not answer")]
+    Client(#[from] kube::Error),
+}
+
+/// Units as Jobs of a cluster.
+pub struct KubeRunner {
+    client: Client,
+    way: Way,
+    settings: Settings,
+    watches: Watches,
+}
+
+/// Between attempts to reach a pod that is not known to run yet: what the kubelet knows comes a second late.
+const EAGER: Duration = Duration::from_millis(150);
+const PATIENT: Duration = Duration::from_secs(2);
+
+impl KubeRunner {
+    /// The cluster that the environment leads to: the one this process is in, or that of the kubeconfig. `namespace`
+    /// overrides the one that is set there.
+    pub async fn new(namespace: Option<&str>, settings: impl FnOnce(String) -> Settings) -> Result<Self, KubeError> {
+        let (config, way) = if let Ok(config) = Config::incluster() {
+            (config, Way::Inside)
+        } else {
+            let config = Config::infer().await.map_err(|error| KubeError::NoCluster(Box::new(error)))?;
+            (config, Way::Outside)
+        };
+        let namespace = namespace.map_or_else(|| config.default_namespace.clone(), str::to_owned);
+        let client = Client::try_from(config)?;
+        let settings = settings(namespace);
+        let watches = Watches::begin(&client, &settings.namespace, &settings.root);
+        Ok(KubeRunner { client, way, settings, watches })
+    }
+
+    fn api<K>(&self) -> Api<K>
+    where
+        K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope>,
+        K::DynamicType: Default,
+    {
+        Api::namespaced(self.client.clone(), &self.settings.namespace)
+    }
+
+    /// Makes an object be as it should.
+    async fn apply<K>(&self, name: &str, object: &Value) -> Result<K, RunnerError>
+    where
+        K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope>
+            + Clone
+            + std::fmt::Debug
+            + serde::de::DeserializeOwned,
+        K::DynamicType: Default,
+    {
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        match self.api::<K>().patch(name, &params, &Patch::Apply(object)).await {
+            Ok(object) => Ok(object),
+            Err(error) => Err(failed(error).await),
+        }
+    }
+}
+
+#[async_trait]
+impl Runner for KubeRunner {
+    async fn ensure(&self, unit: &UnitSpec) -> Result<(), RunnerError> {
+        self.watches.listed().await;
+        let name = names::job(unit);
+        let known = self.watches.of(unit).borrow().clone();
+        if known.removed.is_some() || known.pod.is_some() {
+            return Ok(());
+        }
+        let job = match known.job {
+            Some(job) => job,
+            None => Arc::new(self.apply::<Job>(&name, &manifest::job(unit, &self.settings)).await?),
+        };
+        // The Job comes first, so that the Secret goes with it; the kubelet asks for it later than this.
+        let mut secret = manifest::secret(unit, &self.settings);
+        secret["metadata"]["ownerReferences"] = json!([{
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "name": name,
+            "uid": job.uid(),
+        }]);
+        self.apply::<Secret>(&name, &secret).await.map(drop)
+    }
+
+    fn observe(&self, unit: &UnitSpec) -> BoxStream<'static, Sighting> {
+        let view = self.watches.of(unit);
+        // Not yet said, said before, or over.
+        let state = Some((view, None::<Sighting>));
+        unfold(state, |state| async move {
+            let (mut view, mut last) = state?;
+            loop {
+                let now = observe::sighting(&view.borrow_and_update());
+                if last.as_ref() != Some(&now) {
+                    last = Some(now.clone());
+                    let over = matches!(now, Sighting::Gone { .. });
+                    return Some((now, (!over).then_some((view, last))));
+                }
+                view.changed().await.ok()?;
+            }
+        })
+        .boxed()
+    }
+
+    async fn connect(&self, unit: &UnitSpec) -> Result<Box<dyn Duplex>, RunnerError> {
+        let key = self.settings.key.of(&unit.execution, &unit.key.to_string());
+        let mut views = self.watches.of(unit);
+        let mut pause = EAGER;
+        loop {
+            let view = views.borrow_and_update().clone();
+            let (pod, running) = match (observe::sighting(&view), view.pod) {
+                (Sighting::Gone { reason }, _) => return Err(RunnerError::Gone(reason)),
+                (Sighting::Present { .. }, Some(pod)) => (Some(pod), true),
+                (Sighting::Waiting { .. }, Some(pod)) if observe::may_answer(&pod) => (Some(pod), false),
+                _ => (None, false),
+            };
+            if let Some(pod) = pod {
+                match reach(self.way, &self.client, &self.settings.namespace, &pod, &key).await {
+                    Ok(stream) => return Ok(stream),
+                    Err(error) if running => return Err(RunnerError::Unreachable(error)),
+                    Err(_) => {}
+                }
+                let _ = timeout(pause, views.changed()).await;
+                pause = (pause * 5 / 4).min(PATIENT);
+            } else if views.changed().await.is_err() {
+                return Err(RunnerError::Gone("it was reaped".to_owned()));
+            }
+        }
+    }
+
+    async fn reap(&self, unit: &UnitSpec, how: Reap) -> Result<(), RunnerError> {
+        let name = names::job(unit);
+        if how == Reap::Now {
+            let pods = ListParams::default().labels(&format!("batch.kubernetes.io/job-name={name}"));
+            let at_once = DeleteParams::default().grace_period(0);
+            if let Err(error) = self.api::<Pod>().delete_collection(&at_once, &pods).await {
+                return Err(failed(error).await);
+            }
+        }
+        let params =
+            DeleteParams { propagation_policy: Some(PropagationPolicy::Background), ..DeleteParams::default() };
+        match self.api::<Job>().delete(&name, &params).await {
+            Ok(_) => {}
+            Err(kube::Error::Api(status)) if status.code == 404 => {}
+            Err(error) => return Err(failed(error).await),
+        }
+        self.watches.forget(unit);
+        Ok(())
+    }
+}
+
+/// What a failed request means for whoever asked. Waits for as long as the cluster asks to be left alone.
+async fn failed(error: kube::Error) -> RunnerError {
+    match error {
+        kube::Error::Api(status) if status.code != 429 && (400..500).contains(&status.code) => {
+            RunnerError::Refused(format!("the cluster refuses: {}", status.message))
+        }
+        kube::Error::Api(status) => {
+            let asked = status.details.as_ref().map_or(0, |details| details.retry_after_seconds);
+            sleep(Duration::from_secs(u64::from(asked))).await;
+            RunnerError::Unreachable(io::Error::other(status.message))
+        }
+        error => RunnerError::Unreachable(io::Error::other(error)),
+    }
+}
