@@ -12,6 +12,7 @@ use crate::{expr::Value, source::Node};
 
 mod build;
 mod container;
+mod containers;
 mod expand;
 mod flatten;
 mod images;
@@ -20,6 +21,7 @@ mod parts;
 mod secrets;
 
 pub use build::{CatalogEntry, Context, build, service_unit, worker_unit};
+pub use containers::{ContainerPlan, Containers, containers};
 pub use expand::{
     ArtifactFetch, ChildRequest, ExpandFailure, Expanded, PackSource, Transfer, expand_execute, expand_parallel,
     expand_services, pack_sources,

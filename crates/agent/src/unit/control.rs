@@ -6,7 +6,6 @@ use testudo_core::run::{Ending, Outcome, Report, Told};
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 
 use super::{Agent, MASK_PATIENCE, clock::Limit};
-use crate::sys;
 
 /// The operation under way.
 pub(super) struct Activity {
@@ -142,7 +141,7 @@ impl Agent {
         self.last_heard = Instant::now();
         let stopped = self.run.as_ref().is_none_or(|run| run.stopping().is_some());
         if self.over || stopped {
-            sys::signal_all(libc::SIGKILL);
+            self.processes.signal_all(libc::SIGKILL);
             self.bye = true;
             return Ok(());
         }
@@ -177,13 +176,13 @@ impl Agent {
         if grace.is_zero() || !activity.gentle {
             return self.kill_now();
         }
-        sys::signal_all(libc::SIGCONT);
-        sys::signal_all(libc::SIGTERM);
+        self.processes.signal_all(libc::SIGCONT);
+        self.processes.signal_all(libc::SIGTERM);
         Ok(())
     }
 
     fn kill_now(&mut self) -> io::Result<()> {
-        sys::signal_all(libc::SIGKILL);
+        self.processes.signal_all(libc::SIGKILL);
         if let Some(Activity { gentle: true, killing: Some(killing), .. }) = &mut self.activity
             && !killing.killed
         {
@@ -214,7 +213,7 @@ impl Agent {
         if self.over || self.pause.is_some() {
             return Ok(());
         }
-        sys::signal_all(libc::SIGSTOP);
+        self.processes.signal_all(libc::SIGSTOP);
         self.pause = Some((step, false));
         self.clock.pause();
         self.report(Report::Paused { step, gate: false })
@@ -230,7 +229,7 @@ impl Agent {
     pub(super) fn lift_pause(&mut self) -> io::Result<()> {
         let Some((step, _)) = self.pause.take() else { return Ok(()) };
         self.clock.resume();
-        sys::signal_all(libc::SIGCONT);
+        self.processes.signal_all(libc::SIGCONT);
         self.report(Report::Resumed { step })
     }
 }
