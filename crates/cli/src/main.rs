@@ -10,10 +10,12 @@ mod find;
 mod lint;
 mod logs;
 mod planning;
+mod recover;
 mod report;
 mod reporter;
 mod run;
 mod signals;
+mod watch;
 
 use std::process::ExitCode;
 
