@@ -16,7 +16,7 @@ use crate::{
     processes::Processes,
     scope::{Environment, HostScope},
     sys::Caller,
-    unit::Input,
+    unit::{Input, Pace},
 };
 
 mod artifacts;
@@ -43,6 +43,7 @@ pub(crate) struct Hand {
     pub references: Rc<BTreeMap<String, String>>,
     pub processes: Processes,
     pub caller: Caller,
+    pub pace: Pace,
     pub folder: Rc<OwnedFd>,
     pub unit: String,
     pub step: usize,
@@ -100,11 +101,11 @@ pub(crate) enum Job {
 
 impl Job {
     /// Carries it out.
-    pub(crate) async fn carry_out(self, hand: Hand, hears: Hears) -> Outcome {
+    pub(crate) async fn carry_out(self, mut hand: Hand, hears: Hears) -> Outcome {
         match self {
             Job::Command(command) => command.carry_out(&hand).await,
             Job::Delay(length) => {
-                tokio::time::sleep(length).await;
+                hand.pace.pass(length).await;
                 Outcome::Exit { code: 0 }
             }
             Job::Done => Outcome::Exit { code: 0 },

@@ -302,5 +302,13 @@ pub fn reap_one() -> Option<(u32, Exit)> {
 
 /// The uid at the other end of a Unix socket, as this process sees it.
 pub fn peer_uid(socket: BorrowedFd<'_>) -> io::Result<u32> {
-    Ok(rustix::net::sockopt::socket_peercred(socket)?.uid.as_raw())
+    // A peer outside of this PID namespace has the number 0 here, for which the type of rustix has no room.
+    let mut peer = libc::ucred { pid: 0, uid: 0, gid: 0 };
+    let mut length = libc::socklen_t::try_from(size_of::<libc::ucred>()).map_err(io::Error::other)?;
+    let place = (&raw mut peer).cast();
+    // SAFETY: the pointers are valid for the call, and the length is that of what they point to.
+    check(unsafe {
+        libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_PEERCRED, place, &raw mut length)
+    })?;
+    Ok(peer.uid)
 }

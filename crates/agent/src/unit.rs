@@ -14,7 +14,7 @@ use testudo_core::{
     duration,
     expr::{self, Finalizer, Scope},
     frame::{Down, Hello, Numbered, PROTOCOL, Up},
-    plan::{Operation, Role, Surroundings},
+    plan::{Operation, Surroundings},
     run::veil::veil,
     run::{Ending, Next, Outcome, Report, RunScope, Status, Told, UnitRun, Values, Word, WordId},
 };
@@ -40,9 +40,12 @@ use crate::{
 
 mod clock;
 mod control;
+mod service;
 
+pub(crate) use clock::Pace;
 use clock::{Clock, Limit};
 use control::{Activity, Killing};
+use service::Service;
 
 /// Everything that can wake the agent.
 pub(crate) enum Input {
@@ -59,14 +62,12 @@ pub(crate) enum Input {
     Pull(operations::packs::Pull),
     /// An artifact for an expression.
     Artifact(family::Artifact, Result<String, String>),
-    /// The probe of a service had its first success.
-    Ready,
+    /// The service that this activity is has become ready.
+    Ready(u64),
 }
 
 /// How long operations that always run may go on in a group whose time is up.
 const ALWAYS_WINDOW: Duration = Duration::from_mins(1);
-/// Restarts of a service that keeps failing.
-const RESTARTS: u32 = 6;
 /// How long a line may be held back because its end might begin a sensitive word.
 const MASK_PATIENCE: Duration = Duration::from_millis(100);
 /// Heartbeats to whoever is connected.
@@ -96,9 +97,8 @@ pub(crate) struct Agent {
     pause: Option<(usize, bool)>,
     limits: BTreeMap<usize, Limit>,
     window: Option<Instant>,
-    not_before: Option<Instant>,
-    ready: bool,
-    restarts: u32,
+    not_before: Option<Limit>,
+    service: Service,
     over: bool,
     bye: bool,
     last_heard: Instant,
@@ -137,8 +137,7 @@ impl Agent {
             limits: BTreeMap::new(),
             window: None,
             not_before: None,
-            ready: false,
-            restarts: 0,
+            service: Service::default(),
             over: false,
             bye: false,
             last_heard: Instant::now(),
@@ -232,12 +231,7 @@ impl Agent {
                 self.ask(self.next_read);
             }
             Input::Artifact(artifact, text) => self.shelf.put(artifact, text),
-            Input::Ready => {
-                if !self.ready {
-                    self.ready = true;
-                    self.report(Report::Ready)?;
-                }
-            }
+            Input::Ready(activity) => self.is_ready(activity)?,
         }
         Ok(())
     }
@@ -255,8 +249,11 @@ impl Agent {
                 }
             }
             Down::Word { id, word } => {
+                let late = id.comes_late(&self.heard);
                 if self.heard.insert(id.clone()) {
-                    if let Word::Begin { .. } = word {
+                    if late {
+                        self.report(Report::Heard { word: id })?;
+                    } else if let Word::Begin { .. } = word {
                         self.obey(word)?;
                         self.report(Report::Heard { word: id })?;
                     } else {
@@ -320,6 +317,7 @@ impl Agent {
                     run.remember(name, value);
                 }
                 self.run = Some(run);
+                self.begin_service();
             }
             Word::Tell { step, attempt, told } => self.tell(step, attempt, told),
             Word::Pause => self.pause_all()?,
@@ -354,7 +352,7 @@ impl Agent {
                 Next::Decide(step) => self.decide(step)?,
                 Next::Skip(step) => self.report(Report::Skipped { step })?,
                 Next::Attempt(step, attempt) => {
-                    if self.not_before.is_some_and(|moment| moment > Instant::now()) {
+                    if self.not_before.is_some_and(|limit| !self.clock.is_over(limit)) {
                         return Ok(());
                     }
                     self.not_before = None;
@@ -523,6 +521,7 @@ impl Agent {
             references: Rc::new(self.values.references.clone()),
             processes: self.processes.clone(),
             caller: self.habitat.caller,
+            pace: self.clock.pace(),
             folder: self.folder.clone(),
             unit: self.settings.unit.clone(),
             step,
@@ -558,13 +557,22 @@ impl Agent {
             let outcome = job.carry_out(hand, hears).await;
             let _ = inbox.send(Input::Ended(id, outcome));
         });
-        if let (Operation::Run { .. } | Operation::Shell { .. }, Some(service)) = (&operation, self.service()) {
-            self.watch_service(attempt, id, &service);
-        }
+        let runs = matches!(operation, Operation::Run { .. } | Operation::Shell { .. });
+        let watch = if runs { self.watch_service(id) } else { None };
         let limit = limit.map(|limit| self.clock.limit(limit));
         let gentle = matches!(operation, Operation::Run { .. } | Operation::Shell { .. } | Operation::Git(_));
-        self.activity =
-            Some(Activity { id, step, attempt, task, told, limit, killing: None, gentle, always: plan.is_always() });
+        self.activity = Some(Activity {
+            id,
+            step,
+            attempt,
+            task,
+            watch,
+            told,
+            limit,
+            killing: None,
+            gentle,
+            always: plan.is_always(),
+        });
         Ok(())
     }
 
@@ -580,6 +588,9 @@ impl Agent {
     fn ended(&mut self, outcome: Outcome) -> io::Result<()> {
         let Some(activity) = self.activity.take() else { return Ok(()) };
         activity.task.abort();
+        if let Some(watch) = activity.watch {
+            watch.abort();
+        }
         self.output.borrow_mut().flush()?;
         let outcome = match activity.killing {
             Some(Killing { outcome, .. }) => outcome,
@@ -611,7 +622,7 @@ impl Agent {
         if again {
             if let Some(retry) = &plan.retry {
                 if retry.delay > 0 {
-                    self.not_before = Some(Instant::now() + Duration::from_millis(retry.delay));
+                    self.not_before = Some(self.clock.limit(Duration::from_millis(retry.delay)));
                 }
                 let how = match outcome {
                     Outcome::TimedOut { .. } => "Timed out".to_owned(),
@@ -646,14 +657,8 @@ impl Agent {
         if run.stopping().is_some() {
             return Ok(false);
         }
-        if let Some(service) = self.service() {
-            if own == Status::Passed || !service.restart || self.restarts >= RESTARTS {
-                return Ok(false);
-            }
-            self.restarts += 1;
-            self.not_before = Some(Instant::now() + Duration::from_secs(1 << (self.restarts - 1)));
-            self.report(Report::Restarted { count: self.restarts })?;
-            return Ok(true);
+        if let Some(service) = self.service_plan() {
+            return self.starts_again(own, service.restart);
         }
         let Some(retry) = plan.retry.clone().filter(|retry| attempt < retry.count) else { return Ok(false) };
         let env = BTreeMap::new();
@@ -667,30 +672,6 @@ impl Agent {
                 Ok(false)
             }
         }
-    }
-
-    fn service(&self) -> Option<testudo_core::plan::ServicePlan> {
-        match &self.run.as_ref()?.plan().role {
-            Role::Service(service) => Some(service.clone()),
-            Role::Main | Role::Worker => None,
-        }
-    }
-
-    fn watch_service(&mut self, attempt: u32, activity: u64, service: &testudo_core::plan::ServicePlan) {
-        if self.ready {
-            return;
-        }
-        let address = self.values.address.clone().unwrap_or_else(|| "127.0.0.1".to_owned());
-        let watch = operations::probe::Watch {
-            inbox: self.sender.clone(),
-            processes: self.processes.clone(),
-            caller: self.habitat.caller,
-            probe: service.probe.clone(),
-            timeout: service.timeout.filter(|_| attempt == 0).map(Duration::from_millis),
-            address,
-            activity,
-        };
-        tokio::task::spawn_local(watch.run());
     }
 
     fn stop(&mut self, ending: Ending, reason: String, grace: u64, window: u64) -> io::Result<()> {

@@ -7,69 +7,60 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     sync::mpsc,
-    time::{Instant, sleep, timeout},
 };
 
 use crate::{
     processes::Processes,
     sys::{self, Caller, Exit},
-    unit::Input,
+    unit::{Input, Pace},
 };
 
 /// How long a service without a probe is watched before it counts as ready.
 const SETTLE: Duration = Duration::from_secs(2);
 
-/// Watches a service until it is ready, or its time is up.
+/// Watches one start of a service until it is ready.
 pub(crate) struct Watch {
     pub(crate) inbox: mpsc::UnboundedSender<Input>,
     pub(crate) processes: Processes,
     pub(crate) caller: Caller,
     pub(crate) probe: Option<Probe>,
-    pub(crate) timeout: Option<Duration>,
     pub(crate) address: String,
     pub(crate) activity: u64,
+    pub(crate) pace: Pace,
 }
 
 impl Watch {
-    pub(crate) async fn run(self) {
-        let begun = Instant::now();
-        let ready = async {
-            match &self.probe {
-                None => sleep(SETTLE).await,
-                Some(probe) => self.wait(probe).await,
-            }
-        };
-        let result = if let Some(limit) = self.timeout {
-            timeout(limit, ready).await
-        } else {
-            ready.await;
-            Ok(())
-        };
-        let input = match result {
-            Ok(()) => Input::Ready,
-            Err(_) => Input::failed(self.activity, format!("timed out: {:.1}s elapsed", begun.elapsed().as_secs_f64())),
-        };
-        let _ = self.inbox.send(input);
+    pub(crate) async fn run(mut self) {
+        match self.probe.take() {
+            None => self.pace.pass(SETTLE).await,
+            Some(probe) => self.wait(&probe).await,
+        }
+        let _ = self.inbox.send(Input::Ready(self.activity));
     }
 
     /// Returns after enough successes in a row. Failures before that end nothing.
-    async fn wait(&self, probe: &Probe) {
+    async fn wait(&mut self, probe: &Probe) {
         // Quick looks at first: most services are up long before a whole period has passed.
         let period = Duration::from_secs(probe.period);
         let mut pause = Duration::from_millis(50);
         let mut successes = 0;
-        sleep(Duration::from_secs(probe.initial_delay)).await;
+        self.pace.pass(Duration::from_secs(probe.initial_delay)).await;
         loop {
             if self.inbox.is_closed() {
                 return;
             }
-            let limit = Duration::from_secs(probe.timeout);
-            let well = timeout(limit, self.look(&probe.action)).await.unwrap_or(false);
+            // A service that stands still may seem to answer: its kernel does.
+            self.pace.moves().await;
+            let mut pace = self.pace.clone();
+            let well = tokio::select! {
+                well = self.look(&probe.action) => well,
+                () = pace.pass(Duration::from_secs(probe.timeout)) => false,
+            };
             successes = if well { successes + 1 } else { 0 };
             if successes >= probe.success_threshold {
                 return;
             }
-            sleep(pause).await;
+            self.pace.pass(pause).await;
             pause = (pause * 2).min(period);
         }
     }

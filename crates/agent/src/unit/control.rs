@@ -5,7 +5,7 @@ use std::{io, time::Duration};
 use testudo_core::run::{Ending, Outcome, Report, Told};
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 
-use super::{Agent, Input, MASK_PATIENCE, clock::Limit};
+use super::{Agent, MASK_PATIENCE, clock::Limit};
 use crate::sys;
 
 /// The operation under way.
@@ -14,6 +14,8 @@ pub(super) struct Activity {
     pub(super) step: usize,
     pub(super) attempt: u32,
     pub(super) task: JoinHandle<()>,
+    /// Looks whether it is ready, where it is a service.
+    pub(super) watch: Option<JoinHandle<()>>,
     pub(super) told: mpsc::UnboundedSender<Told>,
     pub(super) limit: Option<Limit>,
     pub(super) killing: Option<Killing>,
@@ -40,6 +42,7 @@ enum Due {
     Leaf,
     Group(usize),
     Window,
+    Ready,
     Retry,
     Mask,
     Orphan,
@@ -69,8 +72,14 @@ impl Agent {
                 }
             }
         }
-        dues.extend(self.window.map(|moment| (moment, Due::Window)));
-        dues.extend(self.not_before.map(|moment| (moment, Due::Retry)));
+        if !self.over {
+            dues.extend(self.window.map(|moment| (moment, Due::Window)));
+            let waits = self.run.as_ref().is_some_and(|run| run.stopping().is_none());
+            let ready = self.service.limit().filter(|_| waits).and_then(|limit| self.clock.moment(limit));
+            dues.extend(ready.map(|moment| (moment, Due::Ready)));
+            let retry = self.not_before.and_then(|limit| self.clock.moment(limit));
+            dues.extend(retry.map(|moment| (moment, Due::Retry)));
+        }
         if self.output.borrow().holds_line() {
             dues.push((Instant::now() + MASK_PATIENCE, Due::Mask));
         }
@@ -113,6 +122,7 @@ impl Agent {
                 self.report(Report::Closed)?;
                 self.take_down(Outcome::Stopped, Duration::ZERO)
             }
+            Due::Ready => self.is_late(),
             Due::Retry => {
                 self.not_before = None;
                 Ok(())
@@ -222,12 +232,5 @@ impl Agent {
         self.clock.resume();
         sys::signal_all(libc::SIGCONT);
         self.report(Report::Resumed { step })
-    }
-}
-
-impl Input {
-    /// Ends an activity from beside it: a service that is not ready in time.
-    pub(crate) fn failed(activity: u64, message: String) -> Self {
-        Input::Ended(activity, Outcome::Error { message })
     }
 }

@@ -1,6 +1,9 @@
 //! The real binary carries out the workflows of `tests/workflows`.
 
-use std::fs;
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use crate::harness::{Place, files, until};
 
@@ -30,6 +33,18 @@ fn a_service_that_crashes_during_the_tests_fails_the_step() {
     assert_eq!(ended.code, Some(1));
     let logs = place.logs(&[]);
     assert!(logs.contains("tests are fine") && logs.contains("unhealthy services detected: flaky/0"), "{logs}");
+}
+
+#[test]
+fn a_service_that_is_never_ready_has_one_limit_however_often_it_is_started() {
+    let place = Place::new();
+    let begun = Instant::now();
+    let ended = place.run("never-ready", &[]);
+    assert_eq!(ended.code, Some(1), "{}{}", ended.stdout, ended.stderr);
+    // Two starts lie within it; without a limit the third would wait for ever.
+    assert!(begun.elapsed() < Duration::from_secs(30));
+    let logs = place.logs(&[]) + &place.logs(&["--worker", "with_service-services/slow/0"]);
+    assert!(logs.contains("timed out: 2.5s elapsed") && !logs.contains("tests ran"), "{logs}");
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! What travels between a unit and its engine: reports up, words down.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -207,6 +210,19 @@ pub enum CaseStatus {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct WordId(pub String);
 
+impl WordId {
+    /// Whether a later word of its kind was heard. Pauses, resumes and openings of gates are numbered: an old connection
+    /// may still carry one that others have overtaken, and then it is not to be obeyed.
+    pub fn comes_late(&self, heard: &BTreeSet<WordId>) -> bool {
+        let numbered = |word: &str| {
+            let (kind, number) = word.split_once(':').filter(|(kind, _)| matches!(*kind, "toggle" | "open"))?;
+            Some((kind.to_owned(), number.parse::<u64>().ok()?))
+        };
+        let Some((kind, number)) = numbered(&self.0) else { return false };
+        heard.iter().filter_map(|word| numbered(&word.0)).any(|(other, later)| other == kind && later > number)
+    }
+}
+
 /// What an engine asks of a unit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -271,4 +287,18 @@ pub enum Told {
     Kept { pack: PackId, error: Option<String> },
     /// The work is done. Values become known to later expressions.
     Done { passed: bool, values: BTreeMap<String, Value> },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_that_a_later_resume_has_overtaken_is_not_obeyed() {
+        let word = |id: &str| WordId(id.to_owned());
+        let heard = ["begin", "tell:9:0:0", "toggle:2", "toggle:10", "open:3"].map(word).into();
+        let late = ["toggle:1", "toggle:9", "open:2"].map(|id| word(id).comes_late(&heard));
+        let in_time = ["toggle:11", "open:4", "tell:1:0:0", "stop"].map(|id| word(id).comes_late(&heard));
+        assert_eq!((late, in_time), ([true; 3], [false; 4]));
+    }
 }

@@ -85,7 +85,7 @@ pub(super) struct Agent {
     pause: Option<(usize, bool)>,
     limits: BTreeMap<usize, Limit>,
     window: Option<Instant>,
-    not_before: Option<Instant>,
+    not_before: Option<Limit>,
     ready: bool,
     /// The service was not ready in time: it is not started again.
     late: bool,
@@ -206,7 +206,7 @@ impl Agent {
                 Next::Decide(step) => self.decide(step)?,
                 Next::Skip(step) => self.report(Report::Skipped { step })?,
                 Next::Attempt(step, attempt) => {
-                    if self.not_before.is_some_and(|moment| moment > Instant::now()) {
+                    if self.not_before.is_some_and(|limit| !self.clock.is_over(limit)) {
                         return Ok(());
                     }
                     self.not_before = None;

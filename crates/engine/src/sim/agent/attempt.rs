@@ -6,7 +6,7 @@ use testudo_core::{
     plan::{Role, ServicePlan},
     run::{Next, Outcome, Report, Status, UnitRun},
 };
-use tokio::{sync::mpsc, time::Instant};
+use tokio::sync::mpsc;
 
 use super::{
     Agent, Fall, Input,
@@ -202,7 +202,7 @@ impl Agent {
         if again {
             let delay = self.run.as_ref().and_then(|run| run.step(step).retry.as_ref()).map_or(0, |retry| retry.delay);
             if delay > 0 {
-                self.not_before = Some(Instant::now() + Duration::from_millis(delay));
+                self.not_before = Some(self.clock.limit(Duration::from_millis(delay)));
             }
         } else if !values.is_empty() {
             self.report(Report::Outputs { step, values })?;
@@ -231,7 +231,7 @@ impl Agent {
                 return Ok(false);
             }
             self.restarts += 1;
-            self.not_before = Some(Instant::now() + Duration::from_secs(1 << (self.restarts - 1)));
+            self.not_before = Some(self.clock.limit(Duration::from_secs(1 << (self.restarts - 1))));
             self.report(Report::Restarted { count: self.restarts })?;
             return Ok(true);
         }

@@ -38,6 +38,11 @@ impl Clock {
         self.since.is_none().then(|| limit.end + self.paused_so_far().saturating_sub(limit.paused))
     }
 
+    /// Whether a limit has struck.
+    pub(super) fn is_over(&self, limit: Limit) -> bool {
+        self.moment(limit).is_some_and(|moment| moment <= Instant::now())
+    }
+
     fn paused_so_far(&self) -> Duration {
         self.paused + self.since.map_or(Duration::ZERO, |since| since.elapsed())
     }

@@ -63,7 +63,8 @@ impl Agent {
             }
         }
         dues.extend(self.window.filter(|_| !self.over).map(|moment| (moment, Due::Window)));
-        dues.extend(self.not_before.map(|moment| (moment, Due::Retry)));
+        let retry = self.not_before.and_then(|limit| self.clock.moment(limit));
+        dues.extend(retry.map(|moment| (moment, Due::Retry)));
         dues.push((self.last_heard + self.place.world.orphan_limit, Due::Orphan));
         dues
     }

@@ -75,9 +75,12 @@ impl Agent {
                 }
             }
             Down::Word { id, word } => {
+                let late = id.comes_late(&self.heard);
                 if self.heard.insert(id.clone()) {
                     let heard = Report::Heard { word: id };
-                    if let Word::Begin { .. } = word {
+                    if late {
+                        self.report(heard)?;
+                    } else if let Word::Begin { .. } = word {
                         self.obey(word)?;
                         self.report(heard)?;
                     } else {

@@ -109,7 +109,7 @@ impl Job {
         match self {
             Job::Command(script) => command(&mut hand, script).await,
             Job::Delay(time) => {
-                sleep(time).await;
+                hand.take(time).await;
                 Outcome::Exit { code: 0 }
             }
             Job::Done => Outcome::Exit { code: 0 },
