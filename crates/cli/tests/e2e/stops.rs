@@ -152,7 +152,7 @@ fn whoever_watches_sees_all_of_a_run_and_ends_as_it_ends() {
     let seen: Ended = watcher.wait_with_output().unwrap().into();
     let own: Ended = child.wait_with_output().unwrap().into();
     assert_eq!(seen.code, own.code, "{}{}", seen.stdout, seen.stderr);
-    for line in ["(1/4)", "told to end", "owed\n", "canceled"] {
+    for line in ["(1/5)", "told to end", "owed\n", "canceled"] {
         assert!(seen.stdout.contains(line), "{line}: {}", seen.stdout);
     }
     let events: Ended = machine.wait_with_output().unwrap().into();
