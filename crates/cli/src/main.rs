@@ -1,5 +1,6 @@
 //! The binary: settings and wiring. It decides nothing that a library decides.
 
+mod again;
 mod args;
 mod catalog;
 mod content;

@@ -21,8 +21,9 @@ use testudo_store::{Folder, Meta, State};
 use tokio::sync::mpsc;
 
 use crate::{
+    again,
     args::{self, Place, RunArgs, RunnerKind, View},
-    catalog::{self, Files},
+    catalog::Files,
     control, environment, exit, lint,
     planning::{Planner, millis},
     reporter::{self, Ending},
@@ -75,7 +76,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<u8> {
         content: content.map(|_| PackId(CONTENT.to_owned())),
         ..planned.given
     };
-    let command = catalog::command_line();
+    let command = again::command_line(&given.references);
     let meta = Meta {
         id: id.clone(),
         name: name.clone(),
