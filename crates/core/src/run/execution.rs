@@ -8,7 +8,8 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    Block, ChildEnd, Event, PackPurpose, Report, Seen, Status, StopHow, Timer, Told, UnitKey, UnitRun, WordId,
+    Block, ChildEnd, Event, InstancePhase, PackPurpose, Report, Seen, Status, StopHow, Timer, Told, UnitKey, UnitRun,
+    WordId, Work,
 };
 use crate::{
     frame::{PackId, Source},
@@ -174,6 +175,25 @@ impl Execution {
     /// The newest attempt's block of a step.
     pub fn block(&self, unit: &UnitKey, step: usize) -> Option<&Block> {
         self.blocks.range((unit.clone(), step, 0)..=(unit.clone(), step, u32::MAX)).next_back().map(|(_, block)| block)
+    }
+
+    /// The id of an execution that a step has started.
+    pub fn child(&self, unit: &UnitKey, step: usize, attempt: u32, index: usize) -> Option<String> {
+        let instance = self.blocks.get(&(unit.clone(), step, attempt))?.instances.get(index)?;
+        match &instance.work {
+            Work::Child(child) => child.id.clone(),
+            Work::Unit(_) | Work::Broken(_) => None,
+        }
+    }
+
+    /// The ids of the executions that steps have started and that have not ended.
+    pub fn children_under_way(&self) -> Vec<String> {
+        let instances = self.blocks.values().flat_map(|block| &block.instances);
+        let children = instances.filter(|one| one.phase == InstancePhase::Active).filter_map(|one| match &one.work {
+            Work::Child(child) => child.id.clone(),
+            Work::Unit(_) | Work::Broken(_) => None,
+        });
+        children.collect()
     }
 
     /// Whether somebody asked for a pause that nobody lifted.
