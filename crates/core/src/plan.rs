@@ -88,6 +88,15 @@ pub struct Limits {
     /// How long a pause that nobody lifts may last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause: Option<u64>,
+    /// How long the execution's own unit may take until its agent answers and begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initialization: Option<u64>,
+}
+
+impl Limits {
+    /// How long a unit may take to come to be, where nothing else is said: an image may be large and a cluster full, but
+    /// nobody waits for ever.
+    pub const START: u64 = 30 * 60 * 1000;
 }
 
 /// One limit for an execution.

@@ -253,7 +253,7 @@ fn a_unit_that_the_place_refuses_is_lost() {
     insta::assert_snapshot!(standing(&ended(&simulation)), @"
     e main tests failed
     e tests/0 shell passed
-    e tests/1 shell queued
+    e tests/1 shell skipped
     failed
     ");
 }
@@ -277,4 +277,24 @@ fn a_deadline_ends_a_unit_that_never_comes_to_be() {
     aborted
     ");
     assert_eq!(ended.took.as_secs(), 60);
+}
+
+#[test]
+fn a_unit_that_never_says_anything_is_given_up_after_its_time() {
+    for (timeouts, seconds) in [("", 1800), ("timeouts: {initialization: 90s}", 90)] {
+        let mut simulation = simulated(&format!("  {timeouts}\n  steps: [{{name: one, shell: 'sleep 1'}}]"));
+        simulation.world.starts.insert("main".to_owned(), Start::Never);
+        let ended = ended(&simulation);
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(standing(&ended), @"
+            e main one skipped
+            aborted
+            ");
+        }
+        assert_eq!(ended.took.as_secs(), seconds);
+    }
+    let mut simulation = simulated("  steps: [{name: tests, parallel: {count: 2, shell: 'sleep 1'}}]");
+    simulation.world.starts.insert("tests/1".to_owned(), Start::Never);
+    let ended = ended(&simulation);
+    assert_eq!((ended.status, ended.took.as_secs() / 60), (Some(Status::Failed), 30));
 }

@@ -56,6 +56,7 @@ pub fn build(spec: &Node, context: &Context) -> Result<Plan, Vec<Diagnostic>> {
         stop_window: system.and_then(|node| builder.duration(node, "stopWindow")).unwrap_or(60_000),
         stop_grace: system.and_then(|node| builder.duration(node, "terminationGrace")).unwrap_or(30_000),
         pause: context.pause,
+        initialization: spec.get("timeouts").and_then(|node| builder.duration(node, "initialization")),
     };
     let status = match system.and_then(|node| node.get_str("status")) {
         Some("reference") => StatusRule::Reference,

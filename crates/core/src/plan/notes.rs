@@ -19,7 +19,7 @@ const NOT_CARRIED: &[(&str, &str)] = &[
 const NOT_YET: &[(&str, &str, &str)] = &[
     ("spec", "concurrency", "runs of this machine do not wait for one another"),
     ("spec", "events", "schedules need a server"),
-    ("spec", "timeouts", "runs of this machine do not queue"),
+    ("timeouts", "queue", "runs of this machine do not queue"),
     ("execution", "target", "there is one place to run: here"),
     ("system", "onDisruption", "a unit that is lost is not made again"),
     ("system", "keepPod", "units are always removed when they have ended"),

@@ -234,6 +234,7 @@ impl Execution {
             Event::Lost { unit, reason, .. } => {
                 let known = self.unit_mut(unit).ok_or_else(|| corrupt("nobody asked for this unit"))?;
                 known.phase = UnitPhase::Lost(reason.clone());
+                known.run.lose();
             }
             Event::Kept { unit, source, error, .. } => self.keep(unit, source, error.clone()),
             Event::Reaped { unit, .. } => {

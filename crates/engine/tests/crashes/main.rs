@@ -217,7 +217,6 @@ fn a_unit_that_never_comes_to_be_holds_nothing_up_for_ever() {
         let whole = undisturbed(&simulation)?;
         let start = if chance.percent(50) { Start::Never } else { Start::Refused("there is no room".to_owned()) };
         simulation.world.starts.insert(chance.pick(&units(&whole)).clone(), start);
-        simulation.controls = vec![(Duration::from_hours(2), Control::Stop(StopHow::Cancel, "enough".to_owned()))];
         run(&simulation).map(drop)
     });
 }

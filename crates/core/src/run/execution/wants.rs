@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Execution, Unit, UnitPhase};
-use crate::plan::StatusRule;
+use crate::plan::{Limits, StatusRule};
 use crate::run::{
     BlockKind, ChildWant, Ending, InstancePhase, Keep, PackPurpose, ReapHow, Status, StopHow, Timer, Told, UnitKey,
     UnitWant, Wanted, Word, WordId, block::Work,
@@ -83,6 +83,7 @@ impl Execution {
         UnitWant {
             plan: unit.run.plan().clone(),
             life,
+            start: self.plan.limits.initialization.filter(|_| unit.carrier.is_none()).unwrap_or(Limits::START),
             seq: unit.seq,
             words,
             keep,
