@@ -448,6 +448,9 @@ pub struct Parallel {
     pub block: Node,
     pub parallelism: u32,
     pub fail_fast: bool,
+    /// So many failures end the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_failures: Option<u32>,
     /// Expression over a worker's result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logs: Option<String>,

@@ -298,3 +298,19 @@ fn a_unit_that_never_says_anything_is_given_up_after_its_time() {
     let ended = ended(&simulation);
     assert_eq!((ended.status, ended.took.as_secs() / 60), (Some(Status::Failed), 30));
 }
+
+#[test]
+fn so_many_failures_end_a_block() {
+    let ended = run("
+  steps:
+  - name: tests
+    parallel: {count: 5, parallelism: 2, maxFailures: 2, shell: 'sleep {{ index + 1 }}; exit {{ index < 3 ? 1 : 0 }}'}
+");
+    insta::assert_snapshot!(standing(&ended), @"
+    e main tests failed
+    e tests/0 shell failed
+    e tests/1 shell failed
+    e tests/2 shell aborted
+    failed
+    ");
+}

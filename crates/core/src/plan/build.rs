@@ -484,6 +484,10 @@ impl<'a> Builder<'a> {
         let parallel = Parallel {
             parallelism: block.get_int("parallelism").and_then(|n| u32::try_from(n).ok()).unwrap_or(1000),
             fail_fast: block.get_bool("failFast") == Some(true),
+            max_failures: block
+                .get_int("maxFailures")
+                .and_then(|most| u32::try_from(most).ok())
+                .filter(|most| *most > 0),
             logs: block.get_str("logs").map(str::to_owned),
             ids: self.ids.iter().cloned().collect(),
             block,

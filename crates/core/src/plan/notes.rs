@@ -26,7 +26,6 @@ const NOT_YET: &[(&str, &str, &str)] = &[
     ("services", "onFailure", "a service is judged when it is stopped"),
     ("parallel", "balance", "shards are cut by count"),
     ("parallel", "distribute", "shards are cut by count"),
-    ("parallel", "maxFailures", "only `failFast` ends a block early"),
 ];
 
 /// Looks through a workflow for what processes cannot do.

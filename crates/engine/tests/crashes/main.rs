@@ -88,7 +88,7 @@ fn outcome(ended: &Ended) -> BTreeMap<String, Status> {
 fn hangs_in_race(execution: &Execution, unit: &UnitKey) -> bool {
     let carrier = execution.unit(unit).and_then(|unit| unit.carrier.as_ref());
     carrier.is_some_and(|(carrier, step, _, _)| {
-        let races = execution.block(carrier, *step).is_some_and(|block| block.fail_fast);
+        let races = execution.block(carrier, *step).is_some_and(|block| block.max_failures.is_some());
         races || hangs_in_race(execution, carrier)
     })
 }

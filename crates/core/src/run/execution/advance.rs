@@ -114,9 +114,7 @@ impl Execution {
             if block.kind == BlockKind::Parallel || status != Status::Passed && !block.stopping {
                 block.say_of(at, &what);
             }
-            if block.fail_fast && status != Status::Passed {
-                block.stopping = true;
-            }
+            block.stopping |= block.has_failed_enough();
         }
         if matches!(after, InstancePhase::Gone(_)) && block.kind == BlockKind::Parallel {
             block.say_of(at, "cleaned resources");
@@ -147,7 +145,7 @@ impl Execution {
                     let why = why.clone();
                     block.say_of(at, &format!("failed: {why}"));
                     block.move_on(at, InstancePhase::Gone(Status::Failed));
-                    block.stopping |= block.fail_fast;
+                    block.stopping |= block.has_failed_enough();
                 }
                 Work::Child(_) => {}
             }
