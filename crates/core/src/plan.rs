@@ -85,7 +85,7 @@ pub struct Limits {
     pub stop_window: u64,
     /// From SIGTERM to SIGKILL in a stop.
     pub stop_grace: u64,
-    /// How long a pause that nobody lifts may last.
+    /// How long a step with `paused: true` waits for somebody to resume it before it fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause: Option<u64>,
     /// How long the execution's own unit may take until its agent answers and begins.

@@ -314,3 +314,31 @@ fn so_many_failures_end_a_block() {
     failed
     ");
 }
+
+#[test]
+fn a_step_that_nobody_resumes_fails_and_what_always_runs_still_does() {
+    let mut simulation = simulated(
+        "
+  steps:
+  - {name: one, paused: true, negative: true, retry: {count: 3}, shell: 'sleep 1'}
+  - {name: two, shell: 'sleep 1'}
+  - {name: three, condition: always, paused: true, optional: true, shell: 'sleep 1'}
+  - {name: four, condition: always, shell: 'sleep 1'}
+  - {name: five, condition: always, parallel: {count: 2, steps: [{shell: 'sleep 20000'}, {paused: true, shell: 'sleep {{ index }}'}]}}
+",
+    );
+    simulation.patience = Duration::from_hours(20);
+    let ended = ended(&simulation);
+    insta::assert_snapshot!(standing(&ended), @"
+    e five/0 shell passed
+    e five/0 shell-2 passed
+    e five/1 shell passed
+    e five/1 shell-2 passed
+    e main five passed
+    e main four passed
+    e main one timeout
+    e main three timeout
+    e main two skipped
+    failed
+    ");
+}

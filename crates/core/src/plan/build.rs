@@ -28,7 +28,7 @@ pub struct Context {
     pub workflow: String,
     pub execution: Identity,
     pub platform: Platform,
-    /// How long a pause that nobody lifts may last, in milliseconds.
+    /// How long a step with `paused: true` waits for somebody to resume it before it fails, in milliseconds.
     pub pause: Option<u64>,
 }
 

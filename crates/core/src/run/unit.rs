@@ -61,8 +61,10 @@ pub struct UnitRun {
     /// What the engine told: services and child executions by name.
     told: BTreeMap<String, Value>,
     last: Option<Timestamp>,
-    /// It will not be heard of any more, and this leaf was the first that had not ended.
-    lost: Option<Option<usize>>,
+    /// It will not be heard of any more.
+    lost: bool,
+    /// The leaf where it stood then, if it had begun.
+    lost_at: Option<usize>,
 }
 
 impl UnitRun {
@@ -70,7 +72,7 @@ impl UnitRun {
     pub fn new(plan: Arc<UnitPlan>) -> Self {
         let steps = vec![StepState::default(); plan.steps.len()];
         let (emitted, told) = (BTreeMap::new(), BTreeMap::new());
-        UnitRun { plan, steps, stopping: None, closed: false, emitted, told, last: None, lost: None }
+        UnitRun { plan, steps, stopping: None, closed: false, emitted, told, last: None, lost: false, lost_at: None }
     }
 
     /// What is carried out.
@@ -208,8 +210,8 @@ impl UnitRun {
             let (step, state) = (&self.plan.steps[*at], &self.steps[*at]);
             step.operation.is_some() && !state.skipped && state.outcome.is_none()
         };
-        let first = (0..self.steps.len()).find(open).filter(|_| self.last.is_some());
-        self.lost.get_or_insert(first);
+        self.lost = true;
+        self.lost_at = (0..self.steps.len()).find(open).filter(|_| self.last.is_some());
     }
 
     fn with(&mut self, step: usize, change: impl FnOnce(&mut StepState)) {
@@ -306,12 +308,12 @@ impl UnitRun {
         if state.skipped {
             return Status::Skipped;
         }
-        if let (Some(first), None, Some(_)) = (self.lost, &state.outcome, &plan.operation) {
-            return if first == Some(step) { Status::Aborted } else { Status::Skipped };
-        }
-        if let (Some(_), None) = (self.lost, &plan.operation) {
+        if self.lost && plan.operation.is_none() {
             let skipped = self.children(step).all(|child| self.status(child) == Status::Skipped);
             return if skipped { Status::Skipped } else { self.group_status(step) };
+        }
+        if self.lost && state.outcome.is_none() {
+            return if self.lost_at == Some(step) { Status::Aborted } else { Status::Skipped };
         }
         if state.entered_at.is_none() {
             return Status::Queued;

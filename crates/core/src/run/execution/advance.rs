@@ -160,7 +160,7 @@ impl Execution {
                 continue;
             }
             match self.units.get(&block.instances[at].key) {
-                Some(unit) if unit.at_gate => waiting.push((at, unit.gates)),
+                Some(unit) if unit.at_gate.is_some() => waiting.push((at, unit.gates)),
                 _ => return,
             }
         }
