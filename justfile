@@ -20,6 +20,10 @@ format:
 conformance:
     ./scripts/test conformance
 
+# A Kubernetes on this machine: install, up [NODES], load ARCHIVE…, test, down, and more; see tests/cluster/README.md
+cluster *arguments:
+    @{{ if arguments == "test" { "./scripts/test cluster" } else { "tests/cluster/cluster " + arguments } }}
+
 # The example a newcomer meets
 quickstart:
     cargo run --release -- run examples/quickstart.yaml --content examples/quickstart

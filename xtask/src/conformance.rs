@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use serde_json::Value as Json;
 
 /// What is wrong with a case, if anything.
@@ -28,26 +28,53 @@ pub(crate) struct Case<'c> {
     pub(crate) file: &'c Path,
 }
 
-/// Cases under way at once.
-const AT_ONCE: usize = 8;
+type Suite<'o> = Box<dyn Fn(&Case<'_>) -> Verdict + Sync + 'o>;
 
-type Suite = fn(&Case<'_>) -> Verdict;
+/// How cases are run.
+pub(crate) struct Options {
+    /// Cases under way at once.
+    jobs: usize,
+    /// Where the units of whole runs live.
+    runner: Option<String>,
+}
 
-pub(crate) const SUITES: &[&str] = &["expressions", "resolution", "expansion", "execution", "corpus"];
-
-fn suite(name: &str) -> Option<Suite> {
-    match name {
-        "expressions" => Some(|case| expressions::check(case.json)),
-        "resolution" => Some(resolution::check),
-        "expansion" => Some(expansion::check),
-        "execution" => Some(execution::check),
-        "corpus" => Some(corpus::check),
-        _ => None,
+impl Default for Options {
+    fn default() -> Self {
+        Options { jobs: 8, runner: None }
     }
 }
 
-pub(crate) fn main(name: &str, paths: &[PathBuf]) -> anyhow::Result<ExitCode> {
-    let Some(check) = suite(name) else {
+pub(crate) const SUITES: &[&str] = &["expressions", "resolution", "expansion", "execution", "corpus"];
+
+fn suite<'o>(name: &str, options: &'o Options) -> Option<Suite<'o>> {
+    Some(match name {
+        "expressions" => Box::new(|case| expressions::check(case.json)),
+        "resolution" => Box::new(resolution::check),
+        "expansion" => Box::new(expansion::check),
+        "execution" => Box::new(|case| execution::check(case, options.runner.as_deref())),
+        "corpus" => Box::new(corpus::check),
+        _ => return None,
+    })
+}
+
+/// `SUITE [--runner RUNNER] [--jobs N] FILE_OR_DIR...`, in any order.
+pub(crate) fn main(name: &str, arguments: &[&str]) -> anyhow::Result<ExitCode> {
+    let (mut options, mut paths) = (Options::default(), Vec::new());
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        let mut value = || rest.next().with_context(|| format!("{argument} needs a value"));
+        match *argument {
+            "--runner" => options.runner = Some((*value()?).to_owned()),
+            "--jobs" => options.jobs = value()?.parse().context("--jobs needs a number")?,
+            path => paths.push(PathBuf::from(path)),
+        }
+    }
+    ensure!(options.runner.is_none() || name == "execution", "only the suite execution has a use for --runner");
+    run(name, &options, &paths)
+}
+
+fn run(name: &str, options: &Options, paths: &[PathBuf]) -> anyhow::Result<ExitCode> {
+    let Some(check) = suite(name, options) else {
         bail!("no suite {name}; there are: {}", SUITES.join(", "));
     };
     let mut cases = Vec::new();
@@ -63,7 +90,7 @@ pub(crate) fn main(name: &str, paths: &[PathBuf]) -> anyhow::Result<ExitCode> {
     let next = AtomicUsize::new(0);
     let complaints: Vec<Mutex<Option<String>>> = cases.iter().map(|_| Mutex::new(None)).collect();
     std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
+        for _ in 0..options.jobs.max(1) {
             scope.spawn(|| {
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
@@ -116,19 +143,19 @@ mod tests {
 
     #[test]
     fn resolution_agrees_with_the_reference_or_differs_knowingly() {
-        let outcome = main("resolution", &[cases("resolution.cases.jsonl")]).unwrap();
+        let outcome = run("resolution", &Options::default(), &[cases("resolution.cases.jsonl")]).unwrap();
         assert_eq!(outcome, ExitCode::SUCCESS);
     }
 
     #[test]
     fn expansion_agrees_with_the_reference_or_differs_knowingly() {
-        let outcome = main("expansion", &[cases("expansion.cases.jsonl")]).unwrap();
+        let outcome = run("expansion", &Options::default(), &[cases("expansion.cases.jsonl")]).unwrap();
         assert_eq!(outcome, ExitCode::SUCCESS);
     }
 
     #[test]
     fn real_documents_get_the_verdict_they_deserve() {
-        let outcome = main("corpus", &[cases("../corpus")]).unwrap();
+        let outcome = run("corpus", &Options::default(), &[cases("../corpus")]).unwrap();
         assert_eq!(outcome, ExitCode::SUCCESS);
     }
 }

@@ -19,7 +19,8 @@ use tree::Tree;
 
 /// What an image is made of.
 struct Recipe {
-    name: String,
+    /// All that it is to be known as, in full.
+    names: Vec<String>,
     /// These and whatever they need.
     packages: Vec<String>,
     /// Where each is, and where it belongs. They are a layer of their own, over the packages'.
@@ -34,7 +35,7 @@ impl Recipe {
     fn own() -> anyhow::Result<Self> {
         let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
         Ok(Recipe {
-            name: OWN_IMAGE.to_owned(),
+            names: words(&[OWN_IMAGE]),
             packages: words(&["busybox-static", "ca-certificates", "git", "openssh-client"]),
             files: vec![(crate::agent::build()?, "testudo-agent".to_owned())],
             writable: words(&["data", "testkube", USER_HOME]),
@@ -50,7 +51,7 @@ impl Recipe {
 
     fn foreign(name: &str) -> Self {
         let settings = Settings { environment: vec![format!("PATH={PATH}")], ..Settings::default() };
-        Recipe { name: name.to_owned(), packages: Vec::new(), files: Vec::new(), writable: Vec::new(), settings }
+        Recipe { names: vec![name.to_owned()], packages: Vec::new(), files: Vec::new(), writable: Vec::new(), settings }
     }
 }
 
@@ -59,7 +60,7 @@ const USER: u32 = 1001;
 const USER_HOME: &str = "home/testudo";
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-pub(crate) const USAGE: &str = "cargo xtask image [--out FILE] [--name NAME [--packages NAME,NAME…] [--file FROM=TO]…\n\
+pub(crate) const USAGE: &str = "cargo xtask image [--out FILE] [--name NAME… [--packages NAME,NAME…] [--file FROM=TO]…\n\
     \x20                       [--entrypoint WORD]… [--user USER]]";
 
 /// Writes an archive and prints where it is.
@@ -72,6 +73,7 @@ pub(crate) fn main(arguments: &[&str]) -> anyhow::Result<()> {
         match (*option, &mut recipe) {
             ("--out", _) => out = Some(PathBuf::from(value)),
             ("--name", None) => recipe = Some(Recipe::foreign(value)),
+            ("--name", Some(recipe)) => recipe.names.push(value.to_owned()),
             ("--packages", Some(recipe)) => recipe.packages.extend(value.split(',').map(str::to_owned)),
             ("--file", Some(recipe)) => {
                 let (from, to) = value.split_once('=').with_context(|| format!("{value} is not FROM=TO"))?;
@@ -83,15 +85,19 @@ pub(crate) fn main(arguments: &[&str]) -> anyhow::Result<()> {
         }
     }
     let recipe = recipe.map_or_else(Recipe::own, Ok)?;
-    let out = out.unwrap_or_else(|| default_place(&recipe.name));
+    let out = out.unwrap_or_else(|| default_place(&recipe.names[0]));
     if let Some(folder) = out.parent() {
         fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
     }
-    let layers = [base(&recipe)?, files(&recipe)?].iter().map(Layer::new).collect::<anyhow::Result<Vec<_>>>()?;
+    let mut trees = vec![base(&recipe)?];
+    if !recipe.files.is_empty() {
+        trees.push(files(&recipe)?);
+    }
+    let layers = trees.iter().map(Layer::new).collect::<anyhow::Result<Vec<_>>>()?;
     for layer in &layers {
         eprintln!("layer {}: {} KiB, {} KiB compressed", layer.digest(), layer.size() / 1024, layer.packed() / 1024);
     }
-    archive::write(&out, &recipe.name, &recipe.settings, &layers)?;
+    archive::write(&out, &recipe.names, &recipe.settings, &layers)?;
     println!("{}", out.display());
     Ok(())
 }

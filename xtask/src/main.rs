@@ -12,10 +12,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["conformance", suite, paths @ ..] if !paths.is_empty() => {
-            let paths: Vec<PathBuf> = paths.iter().map(PathBuf::from).collect();
-            conformance::main(suite, &paths)
-        }
+        ["conformance", suite, arguments @ ..] if !arguments.is_empty() => conformance::main(suite, arguments),
         ["tidy"] => tidy::main(),
         ["agent"] => {
             println!("{}", agent::build()?.display());
@@ -25,7 +22,7 @@ fn main() -> anyhow::Result<ExitCode> {
         [testudo_agent::jq::HELPER_ARGUMENT] => testudo_agent::jq::helper_main(),
         _ => {
             eprintln!(
-                "usage: cargo xtask conformance SUITE FILE_OR_DIR...\n       cargo xtask tidy\n       \
+                "usage: cargo xtask conformance SUITE [--runner RUNNER] [--jobs N] FILE_OR_DIR...\n       cargo xtask tidy\n       \
                  cargo xtask agent\n       {}\nsuites: {}",
                 image::USAGE,
                 conformance::SUITES.join(", ")

@@ -35,6 +35,10 @@ const EPITAPH: &str = "/dev/termination-log";
 
 /// Copies the agent to where containers without one find it.
 pub const INSTALL: &str = "install";
+/// Copies folders of the image to where they can be written to: the n-th argument to the n-th folder below [`SEEDS`].
+pub const SEED: &str = "seed";
+/// Where copies of folders go.
+pub const SEEDS: &str = "/.testudo-seeds";
 /// Carries out the unit.
 pub const LEAD: &str = "lead";
 
@@ -43,6 +47,7 @@ pub fn main() -> i32 {
     let mut args = env::args().skip(1);
     let done = match args.next().as_deref() {
         Some(INSTALL) => install(),
+        Some(SEED) => args.enumerate().try_for_each(|(number, folder)| seed(number, Path::new(&folder))),
         Some(LEAD) => lead(),
         Some(jq::HELPER_ARGUMENT) => jq::helper_main(),
         _ => Err(io::Error::other("this is the agent of testudo: it is started in pods, not by hand")),
@@ -63,6 +68,31 @@ fn install() -> io::Result<()> {
     fs::copy("/proc/self/exe", &aside)?;
     fs::set_permissions(&aside, fs::Permissions::from_mode(0o755))?;
     fs::rename(aside, PROGRAM)
+}
+
+/// Copies what can be read of a folder, which need not be there.
+fn seed(number: usize, folder: &Path) -> io::Result<()> {
+    let target = Path::new(SEEDS).join(number.to_string());
+    for entry in walkdir::WalkDir::new(folder).min_depth(1).into_iter().flatten() {
+        let Ok(below) = entry.path().strip_prefix(folder) else { continue };
+        let to = target.join(below);
+        let kind = entry.file_type();
+        let copied = if kind.is_dir() {
+            fs::create_dir_all(&to)
+        } else if kind.is_symlink() {
+            fs::read_link(entry.path()).and_then(|link| std::os::unix::fs::symlink(link, &to))
+        } else if kind.is_file() {
+            fs::copy(entry.path(), &to).map(drop)
+        } else {
+            continue;
+        };
+        match copied {
+            // What this user may not read, the commands may not read either.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+            other => other.map_err(|error| io::Error::other(format!("{}: {error}", entry.path().display())))?,
+        }
+    }
+    Ok(())
 }
 
 fn variable(name: &str) -> io::Result<String> {

@@ -7,7 +7,7 @@ use testudo_agent::jq::JqHost;
 use testudo_core::{
     duration,
     expr::{self, Expr, ExprError, Scope, Value},
-    plan::{self, CatalogEntry, Context, Identity, ImageTable, Plan, Platform},
+    plan::{self, CatalogEntry, Context, Identity, ImageTable, Place, Plan, Platform},
     resolve::{self, Request, Resolved, SENSITIVE},
     source::Diagnostic,
     workflow::{Document, Documents},
@@ -15,7 +15,7 @@ use testudo_core::{
 use testudo_engine::Given;
 
 use crate::{
-    args::{self, Inputs, PlanArgs},
+    args::{self, Inputs, PlanArgs, RunnerKind},
     documents::Read,
     exit, lint, reporter,
 };
@@ -54,7 +54,12 @@ impl Planner {
         if let Some(content) = &inputs.content {
             anyhow::ensure!(content.is_dir(), "--content {}: there is no such folder", content.display());
         }
-        let platform = Platform { images, content: inputs.content.is_some(), catalog: catalog(&read.documents) };
+        let place = match inputs.place.runner {
+            RunnerKind::Process => Place::Process,
+            RunnerKind::Kube => Place::Kube,
+        };
+        let (content, catalog) = (inputs.content.is_some(), catalog(&read.documents));
+        let platform = Platform { place, images, content, catalog };
         Ok(Planner { read, platform, pause, variables: args::map(&inputs.variable), references })
     }
 

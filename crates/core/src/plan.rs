@@ -124,10 +124,24 @@ pub struct Note {
     pub message: String,
 }
 
+/// Where units live.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Place {
+    /// As processes of this machine.
+    #[default]
+    Process,
+    /// As pods of a cluster.
+    Kube,
+}
+
 /// What the place can do, as far as plans depend on it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Platform {
+    /// Plans say nothing of containers, pods and jobs where there are none.
+    #[serde(default)]
+    pub place: Place,
     pub images: ImageTable,
     /// A working tree stands in for repositories (`--content`).
     #[serde(default, skip_serializing_if = "is_false")]

@@ -1,6 +1,9 @@
 //! From a unit to the objects that carry it.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
 
 use serde_json::{Value, json};
 use testudo_agent::pod;
@@ -97,6 +100,8 @@ fn pod_spec(unit: &UnitSpec, settings: &Settings) -> Value {
     let agent = mount(pod::FOLDER.to_owned(), "agent");
     let mut mounts = vec![agent.clone()];
     mounts.extend(pod::SHARED.iter().map(|name| mount(format!("/{name}"), name)));
+    let folders = foreign_folders(&unit.plan);
+    mounts.extend(folders.iter().enumerate().map(|(number, folder)| mount(folder.clone(), &seed(number))));
     let index = format!("$({INDEX_VARIABLE})");
     mounts.push(json!({"name": KEY_VOLUME, "mountPath": pod::KEY, "subPathExpr": index, "readOnly": true}));
     let (env, env_from) = environment(unit, settings);
@@ -120,16 +125,60 @@ fn pod_spec(unit: &UnitSpec, settings: &Settings) -> Value {
         "enableServiceLinks": false,
         "terminationGracePeriodSeconds": settings.grace.as_secs(),
         "securityContext": {"fsGroup": GROUP, "seccompProfile": {"type": "RuntimeDefault"}},
-        "containers": [container],
+        "containers": [&container],
         "volumes": [
             {"name": VOLUME, "emptyDir": {}},
             {"name": KEY_VOLUME, "secret": {"secretName": names::job(unit), "defaultMode": 0o444}},
         ],
     });
+    let mut first = Vec::new();
     if !own {
-        spec["initContainers"] = json!([installer(settings, &agent)]);
+        first.push(installer(settings, &agent));
+    }
+    if !folders.is_empty() {
+        let program = if own { pod::OWN_PROGRAM } else { pod::PROGRAM };
+        let mut command = vec![program, pod::SEED];
+        command.extend(folders.iter().map(String::as_str));
+        let mut mounts = vec![agent];
+        mounts.extend((0..folders.len()).map(|number| mount(format!("{}/{number}", pod::SEEDS), &seed(number))));
+        let mut seeder = container.clone();
+        seeder["name"] = json!("files");
+        seeder["command"] = json!(command);
+        seeder["volumeMounts"] = json!(mounts);
+        seeder["env"] = json!([]);
+        seeder["envFrom"] = json!([]);
+        first.push(seeder);
+    }
+    if !first.is_empty() {
+        spec["initContainers"] = json!(first);
     }
     spec
+}
+
+/// Where the copy of a folder lies in the shared volume.
+fn seed(number: usize) -> String {
+    format!("seeds/{number}")
+}
+
+/// Folders of the image that `content.files` are put into. Commands see a copy of each, which may be written to: the
+/// image's own belongs to root more often than not. A path that is not final yet is tried as it is.
+fn foreign_folders(plan: &UnitPlan) -> Vec<String> {
+    let mut folders = BTreeSet::new();
+    for around in plan.steps.iter().filter_map(|step| step.surroundings.as_ref()) {
+        let base = around.working_dir.iter().fold(PathBuf::from("/data"), |outer, dir| outer.join(dir));
+        for file in &around.files {
+            let path = base.join(&file.path);
+            let shared = pod::SHARED.iter().any(|name| path.starts_with(format!("/{name}")));
+            if let Some(folder) = path.parent().and_then(Path::to_str)
+                && !shared
+                && !folder.contains("{{")
+                && folder != "/"
+            {
+                folders.insert(folder.to_owned());
+            }
+        }
+    }
+    folders.into_iter().collect()
 }
 
 /// Puts the agent where containers of foreign images find it.

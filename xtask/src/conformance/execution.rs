@@ -14,11 +14,11 @@ use testudo_store::{Folder, Lines, OutputReader, State};
 
 use super::{Case, Verdict};
 
-pub(super) fn check(case: &Case<'_>) -> Verdict {
-    judge(case.json).map_err(|error| format!("{error:#}"))
+pub(super) fn check(case: &Case<'_>, runner: Option<&str>) -> Verdict {
+    judge(case.json, runner).map_err(|error| format!("{error:#}"))
 }
 
-fn judge(case: &Json) -> anyhow::Result<()> {
+fn judge(case: &Json, runner: Option<&str>) -> anyhow::Result<()> {
     let place = tempfile::tempdir_in(scratch()?)?;
     let (file, state, artifacts) =
         (place.path().join("case.yaml"), place.path().join("state"), place.path().join("artifacts"));
@@ -30,6 +30,9 @@ fn judge(case: &Json) -> anyhow::Result<()> {
         .args(["--output", "json", "--pause-timeout", "20s"])
         .arg("--artifacts")
         .arg(&artifacts);
+    if let Some(runner) = runner {
+        command.args(["--runner", runner]);
+    }
     for (name, value) in case["config"].as_object().into_iter().flatten() {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         command.arg("--config").arg(format!("{name}={value}"));

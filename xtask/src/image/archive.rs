@@ -78,7 +78,7 @@ fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-pub(super) fn write(out: &Path, name: &str, settings: &Settings, layers: &[Layer]) -> anyhow::Result<()> {
+pub(super) fn write(out: &Path, names: &[String], settings: &Settings, layers: &[Layer]) -> anyhow::Result<()> {
     let Settings { user, environment, entrypoint, command } = settings;
     let mut config = json!({"Env": environment, "WorkingDir": "/"});
     let lists = [("Entrypoint", entrypoint), ("Cmd", command)];
@@ -108,15 +108,18 @@ pub(super) fn write(out: &Path, name: &str, settings: &Settings, layers: &[Layer
             "layers": layers.iter().map(|layer| layer.blob.descriptor()).collect::<Vec<_>>(),
         }),
     );
-    let mut entry = manifest.descriptor();
-    entry["platform"] = json!({"architecture": "amd64", "os": "linux"});
     // containerd wants the whole name, and the others the tag.
-    let tag = name.rsplit_once(':').map_or("latest", |(_, tag)| tag);
-    entry["annotations"] = json!({"io.containerd.image.name": name, "org.opencontainers.image.ref.name": tag});
+    let named = |name: &String| {
+        let tag = name.rsplit_once(':').map_or("latest", |(_, tag)| tag);
+        let mut entry = manifest.descriptor();
+        entry["platform"] = json!({"architecture": "amd64", "os": "linux"});
+        entry["annotations"] = json!({"io.containerd.image.name": name, "org.opencontainers.image.ref.name": tag});
+        entry
+    };
     let index = json!({
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.index.v1+json",
-        "manifests": [entry],
+        "manifests": names.iter().map(named).collect::<Vec<_>>(),
     });
 
     let mut archive = Builder::new(Vec::new());

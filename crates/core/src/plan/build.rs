@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Deadline, Execute, ExecuteEntry, ExpandFailure, Expanded, FetchEntry, File, Git, Identity, Limits, Note, Operation,
-    PLAN_VERSION, Parallel, Plan, Platform, Probe, ProbeAction, Reference, Retry, Role, ServicePlan, StatusRule,
+    PLAN_VERSION, Parallel, Place, Plan, Platform, Probe, ProbeAction, Reference, Retry, Role, ServicePlan, StatusRule,
     Surroundings, Tarball, UnitPlan, Unpack,
     container::{Around, reference},
     expand::{expand_parallel, expand_services},
@@ -65,7 +65,7 @@ pub fn build(spec: &Node, context: &Context) -> Result<Plan, Vec<Diagnostic>> {
     if !builder.problems.is_empty() {
         return Err(builder.problems);
     }
-    let notes = if context.platform.images.needed { notes::for_processes(spec) } else { Vec::new() };
+    let notes = notes::for_place(context.platform.place, spec);
     Ok(Plan {
         version: PLAN_VERSION,
         workflow: context.workflow.clone(),
@@ -371,10 +371,14 @@ impl<'a> Builder<'a> {
                 command = known;
             } else if !image.contains("{{") {
                 let what = if image.is_empty() { "no image" } else { image };
+                let why = match self.platform.place {
+                    Place::Process => "processes have no images",
+                    Place::Kube => "nobody asks a registry what that is",
+                };
                 self.problems.push(
                     Diagnostic::error(
                         "entrypoint",
-                        format!("this step runs the entrypoint of its image ({what}), and processes have no images"),
+                        format!("this step runs the entrypoint of its image ({what}), and {why}"),
                     )
                     .at(run.span)
                     .help(format!(

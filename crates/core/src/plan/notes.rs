@@ -1,12 +1,12 @@
-//! What processes on this machine do not carry out, said once and never dropped in silence.
+//! What the chosen place does not carry out, said once and never dropped in silence.
 
 use std::collections::BTreeSet;
 
-use super::{Note, build::note};
+use super::{Note, Place, build::note};
 use crate::source::Node;
 
-/// Fields that need containers or a cluster, with what is said of them. A path ends the way the field's does.
-const NOT_CARRIED: &[(&str, &str)] = &[
+/// Fields that processes have no use for, with what is said of them. A path ends the way the field's does.
+const NEED_CONTAINERS: &[(&str, &str)] = &[
     ("image", "container images do not choose anything here: commands run with the tools of this machine"),
     ("imagePullPolicy", "images are not pulled here"),
     ("securityContext", "security settings need containers"),
@@ -17,9 +17,9 @@ const NOT_CARRIED: &[(&str, &str)] = &[
 
 /// Fields that nothing here carries out yet, by the field that holds them and their own name.
 const NOT_YET: &[(&str, &str, &str)] = &[
-    ("spec", "concurrency", "runs of this machine do not wait for one another"),
+    ("spec", "concurrency", "runs do not wait for one another"),
     ("spec", "events", "schedules need a server"),
-    ("timeouts", "queue", "runs of this machine do not queue"),
+    ("timeouts", "queue", "runs do not queue"),
     ("execution", "target", "there is one place to run: here"),
     ("system", "onDisruption", "a unit that is lost is not made again"),
     ("system", "keepPod", "units are always removed when they have ended"),
@@ -28,54 +28,74 @@ const NOT_YET: &[(&str, &str, &str)] = &[
     ("parallel", "distribute", "shards are cut by count"),
 ];
 
-/// Looks through a workflow for what processes cannot do.
-pub(super) fn for_processes(spec: &Node) -> Vec<Note> {
-    let mut found = BTreeSet::new();
-    look(spec, "spec", "spec", &mut found);
-    found.into_iter().collect()
+/// Looks through a workflow for what a place does not carry out.
+pub(super) fn for_place(place: Place, spec: &Node) -> Vec<Note> {
+    let mut look = Look { place, found: BTreeSet::new() };
+    look.at(spec, "spec", "spec");
+    look.found.into_iter().collect()
 }
 
-/// Looks at one node, which the field `inside` holds: of a map of services each of its entries.
-fn look(node: &Node, inside: &str, path: &str, found: &mut BTreeSet<Note>) {
-    for (key, value) in node.entries() {
-        let below = format!("{path}.{}", &**key);
-        if let Some((.., message)) = NOT_YET.iter().find(|(holder, field, _)| *holder == inside && *field == &**key) {
-            found.insert(note(&below, message));
-        }
-        if let Some((field, message)) = NOT_CARRIED.iter().find(|(field, _)| *field == &**key) {
-            // One line a kind of field, not one a place.
-            if !found.iter().any(|note| note.path.ends_with(&format!(".{field}"))) {
-                found.insert(note(&below, message));
-            }
-            continue;
-        }
-        match &**key {
-            "resources" => {
-                for kind in ["limits", "requests"] {
-                    if !value.get_entries(kind).is_empty()
-                        && !found.iter().any(|note| note.path.ends_with(&format!(".resources.{kind}")))
-                    {
-                        found.insert(note(&format!("{below}.{kind}"), "limits of memory and CPU need containers"));
-                    }
-                }
-            }
-            "job" => {
-                for (field, _) in value.entries() {
-                    if &**field != "activeDeadlineSeconds" {
-                        found.insert(note(&format!("{below}.{}", &**field), "job settings need a cluster"));
-                    }
-                }
-            }
-            "env" | "matrix" | "shards" | "config" | "files" | "events" => {}
-            "services" => {
-                for (name, service) in value.entries() {
-                    look(service, "services", &format!("{below}.{}", &**name), found);
-                }
-            }
-            key => look(value, key, &below, found),
+struct Look {
+    place: Place,
+    found: BTreeSet<Note>,
+}
+
+impl Look {
+    fn say(&mut self, path: &str, message: &str) {
+        self.found.insert(note(path, message));
+    }
+
+    /// One line a kind of field, not one a place.
+    fn say_once(&mut self, path: &str, field: &str, message: &str) {
+        if !self.found.iter().any(|note| note.path.ends_with(&format!(".{field}"))) {
+            self.say(path, message);
         }
     }
-    for (index, value) in node.items().iter().enumerate() {
-        look(value, inside, &format!("{path}[{index}]"), found);
+
+    /// Looks at one node, which the field `inside` holds: of a map of services each of its entries.
+    fn at(&mut self, node: &Node, inside: &str, path: &str) {
+        for (key, value) in node.entries() {
+            let below = format!("{path}.{}", &**key);
+            if let Some((.., message)) = NOT_YET.iter().find(|(holder, field, _)| *holder == inside && *field == &**key)
+            {
+                self.say(&below, message);
+            }
+            if let Some((field, message)) = NEED_CONTAINERS.iter().find(|(field, _)| *field == &**key) {
+                if self.place == Place::Process {
+                    self.say_once(&below, field, message);
+                }
+                continue;
+            }
+            match &**key {
+                "resources" | "job" => self.settings(key, value, &below),
+                "env" | "matrix" | "shards" | "config" | "files" | "events" => {}
+                "services" => {
+                    for (name, service) in value.entries() {
+                        self.at(service, "services", &format!("{below}.{}", &**name));
+                    }
+                }
+                key => self.at(value, key, &below),
+            }
+        }
+        for (index, value) in node.items().iter().enumerate() {
+            self.at(value, inside, &format!("{path}[{index}]"));
+        }
+    }
+
+    /// Settings that containers and Jobs have fields for.
+    fn settings(&mut self, key: &str, value: &Node, path: &str) {
+        if self.place == Place::Kube {
+            return;
+        }
+        for (field, value) in value.entries() {
+            let below = format!("{path}.{}", &**field);
+            match (key, &**field) {
+                ("resources", kind @ ("limits" | "requests")) if !value.entries().is_empty() => {
+                    self.say_once(&below, &format!("resources.{kind}"), "limits of memory and CPU need containers");
+                }
+                ("job", field) if field != "activeDeadlineSeconds" => self.say(&below, "job settings need a cluster"),
+                _ => {}
+            }
+        }
     }
 }
