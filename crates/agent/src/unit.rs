@@ -333,6 +333,7 @@ impl Agent {
             Word::Tell { step, attempt, told } => self.tell(step, attempt, told),
             Word::Pause => self.pause_all()?,
             Word::Resume { gate } => self.resume(gate)?,
+            Word::Refuse { reason } => self.refuse(&reason)?,
             Word::Stop { ending, reason, grace, window } => self.stop(ending, reason, grace, window)?,
             Word::Bye => self.bye = true,
         }

@@ -137,7 +137,7 @@ pub(crate) struct RunArgs {
     /// Seconds without a testudo after which units stop by themselves [default: 600, on a cluster 7200]
     #[arg(long, value_name = "SECONDS")]
     pub(crate) orphan_timeout: Option<u64>,
-    /// How long a pause that nobody lifts may last
+    /// How long a step with `paused: true` waits for somebody to resume it before it fails
     #[arg(long, value_name = "DURATION", default_value = "10m")]
     pub(crate) pause_timeout: String,
 }

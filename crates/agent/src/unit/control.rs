@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration};
 
-use testudo_core::run::{Ending, Outcome, Report, Told};
+use testudo_core::run::{Ending, Next, Outcome, Report, Told, UnitRun};
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 
 use super::{Agent, MASK_PATIENCE, clock::Limit};
@@ -224,6 +224,19 @@ impl Agent {
             Some((_, gate)) if gate || !only_gate => self.lift_pause(),
             _ => Ok(()),
         }
+    }
+
+    /// Nobody opens the gate in time: what waits behind it is over without having begun. It does not count as a failure
+    /// of a command, which a retry or `negative` would answer.
+    pub(super) fn refuse(&mut self, reason: &str) -> io::Result<()> {
+        if !matches!(self.pause, Some((_, true))) {
+            return Ok(());
+        }
+        self.lift_pause()?;
+        let Some(Next::Attempt(step, attempt)) = self.run.as_ref().map(UnitRun::next) else { return Ok(()) };
+        self.say(step, reason)?;
+        let outcome = Outcome::TimedOut { by: None };
+        self.report(Report::Attempted { step, attempt, outcome, again: false })
     }
 
     pub(super) fn lift_pause(&mut self) -> io::Result<()> {
