@@ -161,13 +161,11 @@ impl Runner for KubeRunner {
         let mut pause = EAGER;
         loop {
             let view = views.borrow_and_update().clone();
-            let (pod, running) = match (observe::sighting(&view), view.pod) {
-                (Sighting::Gone { reason }, _) => return Err(RunnerError::Gone(reason)),
-                (Sighting::Present { .. }, Some(pod)) => (Some(pod), true),
-                (Sighting::Waiting { .. }, Some(pod)) if observe::may_answer(&pod) => (Some(pod), false),
-                _ => (None, false),
-            };
-            if let Some(pod) = pod {
+            if let Sighting::Gone { reason } = observe::sighting(&view) {
+                return Err(RunnerError::Gone(reason));
+            }
+            if let Some(pod) = view.pod.filter(|pod| observe::may_answer(pod)) {
+                let running = observe::leads(&pod);
                 match reach(self.way, &self.client, &self.settings.namespace, &pod, &key).await {
                     Ok(stream) => return Ok(stream),
                     Err(error) if running => return Err(RunnerError::Unreachable(error)),
