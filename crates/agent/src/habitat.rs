@@ -4,21 +4,29 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    rc::Rc,
 };
 
+use serde::{Deserialize, Serialize};
 use testudo_core::{plan::UnitPlan, run::Status};
 
 use crate::sys::Caller;
+
+/// What commands start from that say nothing else.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Place {
+    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) dir: PathBuf,
+    /// In another container, whose directories can only be made there.
+    pub(crate) is_elsewhere: bool,
+}
 
 /// What surrounds an agent.
 #[derive(Debug)]
 pub(crate) struct Habitat {
     /// How commands get their rights.
     pub(crate) caller: Caller,
-    /// The environment that commands start from.
-    pub(crate) env: BTreeMap<String, String>,
-    /// Where commands start that say nothing about it.
-    pub(crate) dir: PathBuf,
+    pub(crate) place: Rc<Place>,
     /// Values of references that the place itself puts here, by the names that [`reference`] and [`references`] give.
     pub(crate) native: BTreeMap<String, String>,
     /// What commands write is also written to the agent's own output.
@@ -47,8 +55,7 @@ impl Habitat {
     pub(crate) fn machine(caller: Caller) -> Self {
         Habitat {
             caller,
-            env: BTreeMap::new(),
-            dir: PathBuf::from("/"),
+            place: Rc::new(Place { env: BTreeMap::new(), dir: PathBuf::from("/"), is_elsewhere: false }),
             native: BTreeMap::new(),
             echo: false,
             ends_by_signal: false,
@@ -61,8 +68,7 @@ impl Habitat {
         let (native, env) = vars.partition(|(name, _)| name.starts_with(OWN));
         Habitat {
             caller: Caller::Container,
-            env,
-            dir,
+            place: Rc::new(Place { env, dir, is_elsewhere: false }),
             native,
             echo: true,
             ends_by_signal: true,
@@ -114,7 +120,7 @@ mod tests {
         ];
         let vars = vars.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
         let habitat = Habitat::container(vars, "/work".into(), Path::new("/dev/null"));
-        assert_eq!(habitat.env.keys().collect::<Vec<_>>(), ["PATH"]);
+        assert_eq!(habitat.place.env.keys().collect::<Vec<_>>(), ["PATH"]);
         let reference = |kind, key: Option<&str>| Reference {
             kind,
             name: "db".to_owned(),

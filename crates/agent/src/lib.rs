@@ -13,6 +13,7 @@ mod family;
 mod habitat;
 mod journal;
 pub mod jq;
+mod lend;
 mod link;
 mod mask;
 mod operations;

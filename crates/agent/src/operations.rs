@@ -22,7 +22,7 @@ use crate::{
 mod artifacts;
 mod blocks;
 mod command;
-mod files;
+pub(crate) mod files;
 mod git;
 mod marks;
 pub(crate) mod outputs;
@@ -43,6 +43,8 @@ pub(crate) struct Hand {
     pub references: Rc<BTreeMap<String, String>>,
     pub processes: Processes,
     pub caller: Caller,
+    /// The container that the step's commands run in, where it is not the agent's own.
+    pub container: Option<usize>,
     pub pace: Pace,
     pub folder: Rc<OwnedFd>,
     pub unit: String,
@@ -205,13 +207,13 @@ pub(crate) fn prepare(
                 let message = "there is no command to run".to_owned();
                 return Err(Outcome::Fatal { message, code: Some(155) });
             }
-            let files = files::place(&evaluate, around, hand.caller)?;
+            let files = files::render(&evaluate, around)?;
             Job::Command(command::Command::new(argv, environment, files))
         }
         Operation::Shell { script } => {
             let script = evaluate.text(script)?;
-            let files = files::place(&evaluate, around, hand.caller)?;
-            Job::Command(command::Command::shell(&script, environment, files)?)
+            let files = files::render(&evaluate, around)?;
+            Job::Command(command::Command::shell(&script, environment, files))
         }
         Operation::Git(git) if git.replaced && values.content.is_some() => {
             let pack = values.content.clone().expect("looked at in the guard");

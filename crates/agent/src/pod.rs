@@ -4,13 +4,15 @@
 //! in a file; the slice of the plan comes with `begin`.
 
 use std::{
+    collections::BTreeMap,
     env, fs, io,
     net::{Ipv4Addr, SocketAddrV4},
     os::unix::fs::{DirBuilderExt, PermissionsExt},
-    path::Path,
+    path::{Path, PathBuf},
+    time::Duration,
 };
 
-use crate::{Settings, door::Door, habitat::Habitat, jq, sealed::Key, sys, unit};
+use crate::{Settings, door::Door, habitat::Habitat, jq, lend, sealed::Key, sys, unit};
 
 pub use crate::habitat::{reference, references};
 
@@ -39,6 +41,8 @@ pub const INSTALL: &str = "install";
 pub const SEED: &str = "seed";
 /// Where copies of folders go.
 pub const SEEDS: &str = "/.testudo-seeds";
+/// Lends its container, the argument's, to the one that leads.
+pub const LEND: &str = "lend";
 /// Carries out the unit.
 pub const LEAD: &str = "lead";
 
@@ -48,6 +52,7 @@ pub fn main() -> i32 {
     let done = match args.next().as_deref() {
         Some(INSTALL) => install(),
         Some(SEED) => args.enumerate().try_for_each(|(number, folder)| seed(number, Path::new(&folder))),
+        Some(LEND) => lend(args.next().as_deref()),
         Some(LEAD) => lead(),
         Some(jq::HELPER_ARGUMENT) => jq::helper_main(),
         _ => Err(io::Error::other("this is the agent of testudo: it is started in pods, not by hand")),
@@ -99,6 +104,23 @@ fn variable(name: &str) -> io::Result<String> {
     env::var(name).map_err(|error| io::Error::other(format!("{name}: {error}")))
 }
 
+/// What this container's image offers to commands.
+fn place() -> (BTreeMap<String, String>, PathBuf) {
+    let vars = env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    (vars.collect(), env::current_dir().unwrap_or_else(|_| "/".into()))
+}
+
+fn lend(container: Option<&str>) -> io::Result<()> {
+    sys::hide_from_others()?;
+    let container = container.and_then(|text| text.parse().ok()).ok_or(io::ErrorKind::InvalidInput)?;
+    let patience = Duration::from_secs(variable(ORPHAN_LIMIT)?.parse().map_err(io::Error::other)?);
+    let (vars, dir) = place();
+    let habitat = Habitat::container(vars.into_iter(), dir, Path::new(EPITAPH));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let place = (*habitat.place).clone();
+    tokio::task::LocalSet::new().block_on(&runtime, lend::lend(container, place, patience))
+}
+
 fn lead() -> io::Result<()> {
     let said = |what: &'static str| move |error: io::Error| io::Error::other(format!("{what}: {error}"));
     // Commands may run under the same uid: they are not to read what stands in here.
@@ -112,15 +134,16 @@ fn lead() -> io::Result<()> {
     fs::create_dir_all(outputs).map_err(said("/testkube/outputs"))?;
     // Steps in other containers may be other users.
     fs::set_permissions(outputs, fs::Permissions::from_mode(0o777)).map_err(said("/testkube/outputs"))?;
+    // What the agent makes is for all containers of the unit; they are of one group.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o002));
     let settings = Settings {
         unit: variable(UNIT)?,
         folder: folder.clone(),
         hidden: folder.clone(),
         orphan_limit: variable(ORPHAN_LIMIT)?.parse().map_err(io::Error::other)?,
     };
-    let dir = env::current_dir().unwrap_or_else(|_| "/".into());
-    let vars = env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let habitat = Habitat::container(vars, dir, Path::new(EPITAPH));
+    let (vars, dir) = place();
+    let habitat = Habitat::container(vars.into_iter(), dir, Path::new(EPITAPH));
     let folder = fs::File::open(&folder)?.into();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build()?;
     tokio::task::LocalSet::new().block_on(&runtime, async move {

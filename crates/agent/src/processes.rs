@@ -12,36 +12,62 @@ use std::{
 
 use tokio::{io::AsyncReadExt, net::unix::pipe, sync::oneshot};
 
-use crate::sys::{self, Exit};
+use crate::{
+    lend::Guests,
+    sys::{self, Exit},
+};
+
+/// How a process that was waited for ended, or why there was none.
+pub(crate) type Ended = Result<Exit, String>;
+pub(crate) type Exiting = oneshot::Receiver<Ended>;
 
 /// Knows who waits for which process.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Processes {
-    waiting: Rc<RefCell<HashMap<u32, oneshot::Sender<Exit>>>>,
+    waiting: Rc<RefCell<HashMap<u32, oneshot::Sender<Ended>>>>,
+    /// Other containers of the unit, with processes of their own.
+    pub guests: Guests,
 }
 
 /// A process that was started.
 #[derive(Debug)]
 pub(crate) struct Started {
-    pub exit: oneshot::Receiver<Exit>,
+    pub exit: Exiting,
     /// What it and its descendants write, until the last of them is gone.
     pub output: PipeReader,
+}
+
+/// A pipe for what a command writes.
+pub(crate) fn output_pipe() -> io::Result<(PipeReader, OwnedFd)> {
+    use rustix::pipe::{PipeFlags, pipe_with};
+    let (read, write) = pipe_with(PipeFlags::CLOEXEC)?;
+    // A larger pipe means fewer switches between a fast writer and its reader; a refusal is no loss.
+    let _ = rustix::pipe::fcntl_setpipe_size(&write, 1 << 20);
+    Ok((PipeReader(pipe::Receiver::from_owned_fd(read)?), write))
 }
 
 impl Processes {
     /// Starts a command; both its outputs come through one pipe.
     pub(crate) fn start(&self, mut command: Command) -> io::Result<Started> {
-        use rustix::pipe::{PipeFlags, pipe_with};
-        let (read, write) = pipe_with(PipeFlags::CLOEXEC)?;
-        // A larger pipe means fewer switches between a fast writer and its reader; a refusal is no loss.
-        let _ = rustix::pipe::fcntl_setpipe_size(&write, 1 << 20);
+        let (output, write) = output_pipe()?;
         command.stdin(Stdio::null()).stdout(write.try_clone()?).stderr(write);
+        Ok(Started { exit: self.spawn(command)?, output })
+    }
+
+    /// Starts a command whose output goes somewhere already.
+    pub(crate) fn spawn(&self, mut command: Command) -> io::Result<Exiting> {
         let child = command.spawn()?;
         drop(command);
         let (sender, exit) = oneshot::channel();
         // Nothing is taken in between the spawn and here: taking in is another turn of the same thread.
         self.waiting.borrow_mut().insert(child.id(), sender);
-        Ok(Started { exit, output: PipeReader(pipe::Receiver::from_owned_fd(read)?) })
+        Ok(exit)
+    }
+
+    /// Sends a signal to everything that the unit runs.
+    pub(crate) fn signal_all(&self, signal: i32) {
+        sys::signal_all(signal);
+        self.guests.signal_all(signal);
     }
 
     /// Takes in everything that has ended.
@@ -49,7 +75,7 @@ impl Processes {
         while let Some((pid, exit)) = sys::reap_one() {
             if let Some(sender) = self.waiting.borrow_mut().remove(&pid) {
                 // Nobody waits any more when the attempt was given up.
-                let _ = sender.send(exit);
+                let _ = sender.send(Ok(exit));
             }
         }
     }

@@ -15,7 +15,7 @@ use testudo_core::{
     source::Node,
 };
 
-use crate::{family::Shelf, jq::JqHost};
+use crate::{family::Shelf, habitat::Place, jq::JqHost};
 
 /// Answers `file`, `glob`, `relpath`, `abspath`, `date`, `jq` and `read_artifact`.
 pub(crate) struct HostScope<'a> {
@@ -98,9 +98,10 @@ pub(crate) fn environment(
     surroundings: &Surroundings,
     values: &Values,
     shelf: &Shelf,
-    home: &Path,
+    place: &Place,
 ) -> Result<Environment, ExprError> {
-    let mut variables = values.env.clone();
+    let mut variables = place.env.clone();
+    variables.extend(values.env.iter().map(|(name, value)| (name.clone(), value.clone())));
     variables.insert("CI".to_owned(), "1".to_owned());
     for from in &surroundings.env_from {
         let all = Reference { key: None, ..from.reference.clone() }.path();
@@ -139,7 +140,7 @@ pub(crate) fn environment(
     for value in variables.values_mut().filter(|value| veil::is_veiled(value)) {
         *value = veil::unveil(value, &values.references);
     }
-    let (working_dir, warning) = working_dir(run, step, surroundings, values, &variables, home)?;
+    let (working_dir, warning) = working_dir(run, step, surroundings, values, &variables, place)?;
     variables.entry("PWD".to_owned()).or_insert_with(|| working_dir.to_string_lossy().into_owned());
     Ok(Environment { variables, working_dir, warning })
 }
@@ -205,15 +206,18 @@ fn working_dir(
     surroundings: &Surroundings,
     values: &Values,
     variables: &BTreeMap<String, String>,
-    home: &Path,
+    place: &Place,
 ) -> Result<(PathBuf, Option<String>), ExprError> {
-    let mut levels = vec![home.to_owned()];
+    let mut levels = vec![place.dir.clone()];
     for text in &surroundings.working_dir {
         let outer = &levels[levels.len() - 1];
         let text = final_text(text, run, step, variables, &values.references, outer)?;
         if !text.is_empty() {
             levels.push(normal(&outer.join(&text)));
         }
+    }
+    if place.is_elsewhere {
+        return Ok((levels.pop().unwrap_or_default(), None));
     }
     let mut warning = None;
     while let Some(dir) = levels.pop() {
@@ -226,7 +230,7 @@ fn working_dir(
             }
         }
     }
-    Ok((home.to_owned(), warning))
+    Ok((place.dir.clone(), warning))
 }
 
 /// Evaluates a template that has to be final.

@@ -7,6 +7,7 @@
 
 #![expect(unsafe_code, reason = "fork, unshare and pre_exec have no safe form")]
 
+use serde::{Deserialize, Serialize};
 use std::{
     ffi::{CStr, CString},
     fs,
@@ -240,6 +241,17 @@ pub fn prepare(command: &mut Command, caller: Caller, files: Vec<Bound>) {
     }
 }
 
+/// Lets whoever shares the unit's files write to what a command makes: steps in other containers may be other users.
+pub fn share_with_group(command: &mut Command) {
+    // SAFETY: umask is async-signal-safe.
+    unsafe {
+        command.pre_exec(|| {
+            libc::umask(0o002);
+            Ok(())
+        });
+    }
+}
+
 unsafe fn bind(source: &CStr, target: &CStr) -> io::Result<()> {
     // SAFETY: valid strings; no other pointer is read.
     unsafe {
@@ -278,7 +290,7 @@ pub fn signal_all(signal: libc::c_int) {
 }
 
 /// How a process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Exit {
     Code(i32),
     Signal(i32),

@@ -14,7 +14,7 @@ use testudo_core::{
     duration,
     expr::{self, Finalizer, Scope},
     frame::{Down, Hello, Numbered, PROTOCOL, Up},
-    plan::{Operation, Surroundings},
+    plan::{Operation, Surroundings, containers},
     run::veil::veil,
     run::{Ending, Next, Outcome, Report, RunScope, Status, Told, UnitRun, Values, Word, WordId},
 };
@@ -26,7 +26,7 @@ use tokio::{
 use crate::{
     door::{self, Door},
     family::{self, Shelf},
-    habitat::Habitat,
+    habitat::{Habitat, Place},
     journal::Journal,
     link::{Served, Writer},
     mask::Mask,
@@ -35,7 +35,7 @@ use crate::{
     processes::{Processes, open_below},
     scope::{Environment, HostScope, environment, final_text},
     settings::Settings,
-    sys,
+    sys::Caller,
 };
 
 mod clock;
@@ -58,6 +58,8 @@ pub(crate) enum Input {
     Report(Box<Report>),
     /// An operation ended: the step, and which activity it was.
     Ended(u64, Outcome),
+    /// Another container of the unit lends itself from now on.
+    Guest,
     /// An operation wants bytes that the engine keeps.
     Pull(operations::packs::Pull),
     /// An artifact for an expression.
@@ -83,6 +85,8 @@ pub(crate) struct Agent {
     grown: Rc<watch::Sender<u64>>,
     kept: Rc<watch::Sender<u64>>,
     processes: Processes,
+    /// By step, where the unit is a pod.
+    containers: Vec<Option<usize>>,
     inbox: mpsc::UnboundedReceiver<Input>,
     sender: mpsc::UnboundedSender<Input>,
     links: BTreeMap<u64, Writer>,
@@ -123,6 +127,7 @@ impl Agent {
             grown: Rc::new(grown),
             kept: Rc::new(watch::channel(0).0),
             processes: Processes::default(),
+            containers: Vec::new(),
             inbox,
             sender,
             links: BTreeMap::new(),
@@ -154,6 +159,10 @@ impl Agent {
         let mut ends = if self.habitat.ends_by_signal { Some(tokio::signal::unix::signal(terminate)?) } else { None };
         let mut beat = tokio::time::interval(HEARTBEAT);
         let mut connections = 0;
+        if self.habitat.caller == Caller::Container {
+            let inbox = self.sender.clone();
+            self.processes.guests.listen(move || drop(inbox.send(Input::Guest)))?;
+        }
         if self.journal.has_history() {
             // An earlier agent of this life is gone with what it ran: nothing of it is run again.
             self.finish(Status::Aborted)?;
@@ -231,6 +240,8 @@ impl Agent {
                 self.ask(self.next_read);
             }
             Input::Artifact(artifact, text) => self.shelf.put(artifact, text),
+            // Whatever waits for it goes on by itself.
+            Input::Guest => {}
             Input::Ready(activity) => self.is_ready(activity)?,
         }
         Ok(())
@@ -305,13 +316,13 @@ impl Agent {
                 for (path, value) in self.habitat.values(&plan) {
                     values.references.entry(path).or_insert(value);
                 }
-                for (name, value) in &self.habitat.env {
-                    values.env.entry(name.clone()).or_insert_with(|| value.clone());
-                }
                 let words = values.references.iter().filter(|(path, _)| !path.starts_with("configMap/"));
                 let words = words.map(|(_, value)| value.as_str()).chain(values.sensitive.iter().map(String::as_str));
                 self.output.borrow_mut().set_mask(Mask::new(words))?;
                 self.values = *values;
+                if self.habitat.caller == Caller::Container {
+                    self.containers = containers(&plan).of_step;
+                }
                 let mut run = UnitRun::new(plan);
                 for (name, value) in std::mem::take(&mut self.values.known) {
                     run.remember(name, value);
@@ -322,6 +333,7 @@ impl Agent {
             Word::Tell { step, attempt, told } => self.tell(step, attempt, told),
             Word::Pause => self.pause_all()?,
             Word::Resume { gate } => self.resume(gate)?,
+            Word::Refuse { reason } => self.refuse(&reason)?,
             Word::Stop { ending, reason, grace, window } => self.stop(ending, reason, grace, window)?,
             Word::Bye => self.bye = true,
         }
@@ -355,6 +367,9 @@ impl Agent {
                     if self.not_before.is_some_and(|limit| !self.clock.is_over(limit)) {
                         return Ok(());
                     }
+                    if !self.has_arrived(step) {
+                        return Ok(());
+                    }
                     self.not_before = None;
                     if !self.gate(step)? {
                         self.attempt(step, attempt)?;
@@ -373,13 +388,30 @@ impl Agent {
         if let Some(activity) = self.activity.take() {
             activity.task.abort();
         }
-        sys::signal_all(libc::SIGKILL);
+        self.processes.signal_all(libc::SIGKILL);
         self.output.borrow_mut().flush()?;
         self.over = true;
         let output = self.output.borrow().length();
         self.grown.send_replace(output);
         self.habitat.write_epitaph(status);
         self.report(Report::Over { status, output })
+    }
+
+    /// The container that a step's command runs in, where it is not this one.
+    fn container(&self, step: usize) -> Option<usize> {
+        self.containers.get(step).copied().flatten().filter(|container| *container > 0)
+    }
+
+    /// What a step's command starts from.
+    fn place(&self, step: usize) -> Rc<Place> {
+        let guest = self.container(step).and_then(|container| self.processes.guests.place(container));
+        guest.unwrap_or_else(|| self.habitat.place.clone())
+    }
+
+    /// Whether the container that a step needs is there. The first attempt waits for it; one that was lost since is
+    /// for the attempt to find out.
+    fn has_arrived(&self, step: usize) -> bool {
+        self.container(step).is_none_or(|container| self.processes.guests.place(container).is_some())
     }
 
     /// Evaluates a step's conditions.
@@ -432,7 +464,7 @@ impl Agent {
         let no_surroundings = Surroundings::default();
         let around = plan.surroundings.as_deref().unwrap_or(&no_surroundings);
         let surroundings = if needs_env {
-            environment(run, step, around, &self.values, &self.shelf, &self.habitat.dir)
+            environment(run, step, around, &self.values, &self.shelf, &self.place(step))
                 .map_err(|error| error.to_string())?
         } else {
             Environment { variables: BTreeMap::new(), working_dir: "/".into(), warning: None }
@@ -500,7 +532,7 @@ impl Agent {
             self.output.borrow_mut().enter(step)?;
         }
         let around = plan.surroundings.as_deref().cloned().unwrap_or_default();
-        let environment = match environment(run, step, &around, &self.values, &self.shelf, &self.habitat.dir) {
+        let environment = match environment(run, step, &around, &self.values, &self.shelf, &self.place(step)) {
             Ok(environment) => environment,
             Err(_) if self.misses_artifacts() => return Ok(()),
             Err(error) => return self.fail_fatally(step, error.to_string()),
@@ -521,6 +553,7 @@ impl Agent {
             references: Rc::new(self.values.references.clone()),
             processes: self.processes.clone(),
             caller: self.habitat.caller,
+            container: self.container(step),
             pace: self.clock.pace(),
             folder: self.folder.clone(),
             unit: self.settings.unit.clone(),

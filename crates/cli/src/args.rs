@@ -6,7 +6,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 use testudo_core::plan::OWN_IMAGE;
 
-use crate::{control, exit, find, lint, logs, planning, run};
+use crate::{control, exit, find, lint, logs, planning, recover, run, watch};
 
 /// Runs tests at scale from one file.
 #[derive(Debug, Parser)]
@@ -32,6 +32,12 @@ enum Command {
     Report(ReportArgs),
     /// Carry on a run whose testudo died
     Recover(RecoverArgs),
+    /// Show a run that another testudo drives, and end as it ends
+    #[command(visible_alias = "attach")]
+    Watch(WatchArgs),
+    /// End a run: once in order, twice at once
+    #[command(visible_alias = "stop", alias = "abort")]
+    Cancel(CancelArgs),
     /// Pause a run
     Pause(OfExecution),
     /// Resume a paused run
@@ -131,7 +137,7 @@ pub(crate) struct RunArgs {
     /// Seconds without a testudo after which units stop by themselves [default: 600, on a cluster 7200]
     #[arg(long, value_name = "SECONDS")]
     pub(crate) orphan_timeout: Option<u64>,
-    /// How long a pause that nobody lifts may last
+    /// How long a step with `paused: true` waits for somebody to resume it before it fails
     #[arg(long, value_name = "DURATION", default_value = "10m")]
     pub(crate) pause_timeout: String,
 }
@@ -243,8 +249,28 @@ pub(crate) enum Format {
 pub(crate) struct RecoverArgs {
     /// A run's name; the newest without one
     pub(crate) execution: Option<String>,
+    /// All runs whose testudo died, at the same time
+    #[arg(long, conflicts_with = "execution")]
+    pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) view: View,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WatchArgs {
+    /// A run's name; the newest without one
+    pub(crate) execution: Option<String>,
+    #[command(flatten)]
+    pub(crate) view: View,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CancelArgs {
+    /// A run's name; the newest without one
+    pub(crate) execution: Option<String>,
+    /// At once, without waiting for what always runs
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, Args)]
@@ -279,7 +305,9 @@ impl Arguments {
             Command::Ls(args) => find::ls(&args),
             Command::Logs(args) => logs::logs(&args),
             Command::Report(args) => find::report(&args),
-            Command::Recover(args) => run::recover(&args),
+            Command::Recover(args) => recover::recover(&args),
+            Command::Watch(args) => watch::watch(&args),
+            Command::Cancel(args) => control::cancel(&args),
             Command::Pause(of) => control::ask(of.execution.as_deref(), "pause"),
             Command::Resume(of) => control::ask(of.execution.as_deref(), "resume"),
             Command::Completions { shell } => {

@@ -160,30 +160,3 @@ fn prepared(folder: Folder) -> Result<Prepared, String> {
     let folder = Arc::new(folder);
     Ok(Prepared { plan: folder.plan.clone(), journal: folder.clone(), blobs: folder, given })
 }
-
-/// The command that starts a run again.
-pub(crate) fn command_line() -> String {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let words: Vec<String> = mask_values(&words);
-    format!("testudo {}", testudo_core::expr::shell_quote(words.iter().map(String::as_str)))
-}
-
-/// A value that was given may be sensitive: what is shown and kept has its name alone.
-fn mask_values(words: &[String]) -> Vec<String> {
-    const WITH_VALUES: &[&str] = &["--config", "-c", "--env", "--variable", "-v"];
-    let mut masked = Vec::new();
-    let mut hide = false;
-    for word in words {
-        let named = WITH_VALUES.iter().find(|flag| word.starts_with(&format!("{flag}=")));
-        if hide || named.is_some() {
-            let from = named.map_or(0, |flag| flag.len() + 1);
-            let end = word[from..].find('=').map_or(word.len(), |at| from + at);
-            let rest = if end < word.len() { "=…" } else { "" };
-            masked.push(format!("{}{rest}", &word[..end]));
-        } else {
-            masked.push(word.clone());
-        }
-        hide = WITH_VALUES.contains(&word.as_str());
-    }
-    masked
-}

@@ -1,4 +1,4 @@
-//! Pause and resume from another terminal: words over the socket of whoever drives the run.
+//! Pause, resume and cancel from another terminal: words over the socket of whoever drives the run.
 
 use std::{
     fs::File,
@@ -8,7 +8,9 @@ use std::{
 };
 
 use anyhow::Context;
+use testudo_core::run::StopHow;
 use testudo_engine::Control;
+use testudo_store::Folder;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::UnixListener,
@@ -16,9 +18,11 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::{environment, exit, find::Absent};
+use crate::{args::CancelArgs, environment, exit, find::Absent};
 
 const SOCKET: &str = "engine.sock";
+/// Why a run ends that somebody asked to.
+const ASKED: &str = "asked to by `testudo cancel`";
 
 /// The path of the socket by way of a descriptor: state folders lie deep, and the kernel takes 107 bytes.
 fn socket(folder: &Path) -> io::Result<(PathBuf, File)> {
@@ -34,6 +38,7 @@ pub(crate) fn open(folder: &Path, controls: mpsc::Sender<Control>) -> anyhow::Re
     let listener = listener.with_context(|| format!("listening at {}", folder.join(SOCKET).display()))?;
     let mut tasks = JoinSet::new();
     tasks.spawn(async move {
+        let mut stops = 0;
         while let Ok((stream, _)) = listener.accept().await {
             let (reader, mut writer) = stream.into_split();
             let mut line = String::new();
@@ -43,6 +48,13 @@ pub(crate) fn open(folder: &Path, controls: mpsc::Sender<Control>) -> anyhow::Re
             let control = match line.trim() {
                 "pause" => Some(Control::Pause),
                 "resume" => Some(Control::Resume),
+                // As with Ctrl-C: first in order, then at once.
+                "cancel" => {
+                    stops += 1;
+                    let how = if stops == 1 { StopHow::Cancel } else { StopHow::Kill };
+                    Some(Control::Stop(how, ASKED.to_owned()))
+                }
+                "kill" => Some(Control::Stop(StopHow::Kill, ASKED.to_owned())),
                 _ => None,
             };
             let obeyed = match control {
@@ -56,13 +68,32 @@ pub(crate) fn open(folder: &Path, controls: mpsc::Sender<Control>) -> anyhow::Re
     Ok(tasks)
 }
 
+/// Asks a run to end.
+pub(crate) fn cancel(args: &CancelArgs) -> anyhow::Result<u8> {
+    if args.force {
+        return ask(args.execution.as_deref(), "kill");
+    }
+    let code = ask(args.execution.as_deref(), "cancel")?;
+    anstream::eprintln!("it stops in order; asking again kills");
+    Ok(code)
+}
+
+/// Why nobody can be asked about a run.
+fn unreachable(folder: &Folder) -> anyhow::Result<Absent> {
+    let name = &folder.meta.name;
+    Ok(Absent(match (folder.execution()?.ended(), &folder.meta.parent) {
+        (Some((status, _)), _) => format!("{name} is not running: it has ended ({status})"),
+        (None, Some(parent)) => format!("{name} belongs to {parent}: ask that"),
+        (None, None) => format!("{name} is not running: its testudo died; `testudo recover {name}` carries it on"),
+    }))
+}
+
 /// Says a word to whoever drives a run.
 pub(crate) fn ask(execution: Option<&str>, word: &str) -> anyhow::Result<u8> {
     let folder = environment::state()?.find(execution)?;
     let name = &folder.meta.name;
-    let mut stream = socket(folder.path())
-        .and_then(|(path, _folder)| UnixStream::connect(path))
-        .map_err(|_| Absent(format!("{name} is not running")))?;
+    let connected = socket(folder.path()).and_then(|(path, _folder)| UnixStream::connect(path));
+    let Ok(mut stream) = connected else { return Err(unreachable(&folder)?.into()) };
     stream.write_all(format!("{word}\n").as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;

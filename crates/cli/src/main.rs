@@ -1,5 +1,6 @@
 //! The binary: settings and wiring. It decides nothing that a library decides.
 
+mod again;
 mod args;
 mod catalog;
 mod content;
@@ -10,10 +11,12 @@ mod find;
 mod lint;
 mod logs;
 mod planning;
+mod recover;
 mod report;
 mod reporter;
 mod run;
 mod signals;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -21,8 +21,9 @@ use testudo_store::{Folder, Meta, State};
 use tokio::sync::mpsc;
 
 use crate::{
-    args::{self, Place, RecoverArgs, RunArgs, RunnerKind, View},
-    catalog::{self, Files},
+    again,
+    args::{self, Place, RunArgs, RunnerKind, View},
+    catalog::Files,
     control, environment, exit, lint,
     planning::{Planner, millis},
     reporter::{self, Ending},
@@ -75,7 +76,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<u8> {
         content: content.map(|_| PackId(CONTENT.to_owned())),
         ..planned.given
     };
-    let command = catalog::command_line();
+    let command = again::command_line(&given.references);
     let meta = Meta {
         id: id.clone(),
         name: name.clone(),
@@ -99,9 +100,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<u8> {
 }
 
 /// Carries on a run whose testudo died.
-pub(crate) fn recover(args: &RecoverArgs) -> anyhow::Result<u8> {
-    let state = environment::state()?;
-    let folder = state.find(args.execution.as_deref())?;
+pub(crate) fn carry_on(state: &State, folder: Folder, view: &View) -> anyhow::Result<u8> {
     if let Some((status, _)) = folder.execution()?.ended() {
         anstream::eprintln!("{} has ended: {status}", folder.meta.name);
         return Ok(if status == Status::Passed { exit::PASSED } else { exit::FAILED });
@@ -116,7 +115,7 @@ pub(crate) fn recover(args: &RecoverArgs) -> anyhow::Result<u8> {
     let artifacts = folder.meta.artifacts.parent().map(Path::to_owned).unwrap_or_default();
     let command = folder.meta.command.clone();
     let files = Files { planner, state: state.clone(), artifacts, given, command };
-    carry(&state, folder, files, &args.view, &place)
+    carry(state, folder, files, view, &place)
 }
 
 /// Values that must not stand in plan or log.
@@ -240,8 +239,11 @@ fn carry(state: &State, folder: Folder, files: Files, view: &View, place: &Place
     })
 }
 
+/// Why a run ends that Ctrl-C ended.
+pub(crate) const INTERRUPTED: &str = "interrupted by the user";
+
 /// What Ctrl-C asks for: first in order, then at once.
 pub(crate) fn interrupt(count: u32) -> Control {
     let how = if count <= 1 { StopHow::Cancel } else { StopHow::Kill };
-    Control::Stop(how, "interrupted by the user".to_owned())
+    Control::Stop(how, INTERRUPTED.to_owned())
 }

@@ -92,9 +92,18 @@ pub struct Limits {
     pub stop_window: u64,
     /// From SIGTERM to SIGKILL in a stop.
     pub stop_grace: u64,
-    /// How long a pause that nobody lifts may last.
+    /// How long a step with `paused: true` waits for somebody to resume it before it fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause: Option<u64>,
+    /// How long the execution's own unit may take until its agent answers and begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initialization: Option<u64>,
+}
+
+impl Limits {
+    /// How long a unit may take to come to be, where nothing else is said: an image may be large and a cluster full, but
+    /// nobody waits for ever.
+    pub const START: u64 = 30 * 60 * 1000;
 }
 
 /// One limit for an execution.
@@ -491,6 +500,9 @@ pub struct Parallel {
     pub block: Node,
     pub parallelism: u32,
     pub fail_fast: bool,
+    /// So many failures end the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_failures: Option<u32>,
     /// Expression over a worker's result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logs: Option<String>,

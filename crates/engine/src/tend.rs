@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures::StreamExt;
 use testudo_core::{
+    duration::GoDuration,
     plan::{Identity, Role},
     run::{Event, ReapHow, Seen, UnitKey, UnitWant},
 };
@@ -54,10 +55,21 @@ pub(crate) async fn tend(shared: Arc<Shared>, key: UnitKey, mut wants: watch::Re
     let spec = UnitSpec { execution: shared.execution.id.clone(), key: key.clone(), plan };
     let mut pause = SHORTEST;
     let mut ensured = false;
+    // Time in which no engine was there does not count.
+    let patience = Duration::from_millis(wants.borrow().start);
+    let overdue = Instant::now() + patience;
     loop {
         let want = wants.borrow_and_update().clone();
         if let Some(how) = want.reap {
             if reap(&shared, &spec, how, &mut wants).await {
+                return;
+            }
+            continue;
+        }
+        let overdue = want.life.is_none().then_some(overdue);
+        if overdue.is_some_and(|moment| moment <= Instant::now()) {
+            let reason = format!("it did not start within {}", spell(patience));
+            if !lost(&shared, &key, reason, &mut wants).await {
                 return;
             }
             continue;
@@ -77,7 +89,7 @@ pub(crate) async fn tend(shared: Arc<Shared>, key: UnitKey, mut wants: watch::Re
                 }
             }
         }
-        let ended = match reach(&shared, &spec, &mut pause, &mut wants).await {
+        let ended = match reach(&shared, &spec, overdue, &mut pause, &mut wants).await {
             Reached::Agent(stream, address) => {
                 pause = SHORTEST;
                 Session::new(&shared, &key, address, stream).run(&mut wants).await
@@ -111,7 +123,7 @@ enum Reached {
     /// It answers; other units reach it at the address.
     Agent(Box<dyn crate::Duplex>, Option<String>),
     Gone(String),
-    /// Something else is wanted of the unit.
+    /// Something else is wanted of the unit, or there has been time enough.
     Other,
     /// The engine is gone.
     Over,
@@ -121,6 +133,7 @@ enum Reached {
 async fn reach(
     shared: &Shared,
     spec: &UnitSpec,
+    overdue: Option<Instant>,
     pause: &mut Duration,
     wants: &mut watch::Receiver<Arc<UnitWant>>,
 ) -> Reached {
@@ -174,6 +187,7 @@ async fn reach(
                     *pause = (*pause * 2).min(LONGEST);
                 }
             },
+            () = until(overdue), if overdue.is_some() => return Reached::Other,
             () = until(again), if again.is_some() => {
                 again = None;
                 connecting = shared.runner.connect(spec);
@@ -189,6 +203,10 @@ async fn reach(
             }
         }
     }
+}
+
+fn spell(time: Duration) -> GoDuration {
+    GoDuration::from_nanos(i64::try_from(time.as_nanos()).unwrap_or(i64::MAX))
 }
 
 async fn until(moment: Option<Instant>) {

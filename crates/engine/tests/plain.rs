@@ -253,7 +253,7 @@ fn a_unit_that_the_place_refuses_is_lost() {
     insta::assert_snapshot!(standing(&ended(&simulation)), @"
     e main tests failed
     e tests/0 shell passed
-    e tests/1 shell queued
+    e tests/1 shell skipped
     failed
     ");
 }
@@ -277,4 +277,68 @@ fn a_deadline_ends_a_unit_that_never_comes_to_be() {
     aborted
     ");
     assert_eq!(ended.took.as_secs(), 60);
+}
+
+#[test]
+fn a_unit_that_never_says_anything_is_given_up_after_its_time() {
+    for (timeouts, seconds) in [("", 1800), ("timeouts: {initialization: 90s}", 90)] {
+        let mut simulation = simulated(&format!("  {timeouts}\n  steps: [{{name: one, shell: 'sleep 1'}}]"));
+        simulation.world.starts.insert("main".to_owned(), Start::Never);
+        let ended = ended(&simulation);
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(standing(&ended), @"
+            e main one skipped
+            aborted
+            ");
+        }
+        assert_eq!(ended.took.as_secs(), seconds);
+    }
+    let mut simulation = simulated("  steps: [{name: tests, parallel: {count: 2, shell: 'sleep 1'}}]");
+    simulation.world.starts.insert("tests/1".to_owned(), Start::Never);
+    let ended = ended(&simulation);
+    assert_eq!((ended.status, ended.took.as_secs() / 60), (Some(Status::Failed), 30));
+}
+
+#[test]
+fn so_many_failures_end_a_block() {
+    let ended = run("
+  steps:
+  - name: tests
+    parallel: {count: 5, parallelism: 2, maxFailures: 2, shell: 'sleep {{ index + 1 }}; exit {{ index < 3 ? 1 : 0 }}'}
+");
+    insta::assert_snapshot!(standing(&ended), @"
+    e main tests failed
+    e tests/0 shell failed
+    e tests/1 shell failed
+    e tests/2 shell aborted
+    failed
+    ");
+}
+
+#[test]
+fn a_step_that_nobody_resumes_fails_and_what_always_runs_still_does() {
+    let mut simulation = simulated(
+        "
+  steps:
+  - {name: one, paused: true, negative: true, retry: {count: 3}, shell: 'sleep 1'}
+  - {name: two, shell: 'sleep 1'}
+  - {name: three, condition: always, paused: true, optional: true, shell: 'sleep 1'}
+  - {name: four, condition: always, shell: 'sleep 1'}
+  - {name: five, condition: always, parallel: {count: 2, steps: [{shell: 'sleep 20000'}, {paused: true, shell: 'sleep {{ index }}'}]}}
+",
+    );
+    simulation.patience = Duration::from_hours(20);
+    let ended = ended(&simulation);
+    insta::assert_snapshot!(standing(&ended), @"
+    e five/0 shell passed
+    e five/0 shell-2 passed
+    e five/1 shell passed
+    e five/1 shell-2 passed
+    e main five passed
+    e main four passed
+    e main one timeout
+    e main three timeout
+    e main two skipped
+    failed
+    ");
 }

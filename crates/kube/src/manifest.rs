@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Value, json};
 use testudo_agent::pod;
-use testudo_core::plan::{Reference, ReferenceKind, Role, UnitPlan};
+use testudo_core::plan::{ContainerPlan, Containers, Reference, ReferenceKind, Role, UnitPlan, containers};
 use testudo_engine::UnitSpec;
 
 use crate::{
@@ -93,78 +93,125 @@ pub fn job(unit: &UnitSpec, settings: &Settings) -> Value {
 }
 
 fn pod_spec(unit: &UnitSpec, settings: &Settings) -> Value {
-    let image = image(&unit.plan);
-    let own = image.is_none();
-    let image = image.unwrap_or_else(|| settings.image.clone());
-    let mount = |path: String, sub: &str| json!({"name": VOLUME, "mountPath": path, "subPath": sub});
-    let agent = mount(pod::FOLDER.to_owned(), "agent");
-    let mut mounts = vec![agent.clone()];
-    mounts.extend(pod::SHARED.iter().map(|name| mount(format!("/{name}"), name)));
-    let folders = foreign_folders(&unit.plan);
-    mounts.extend(folders.iter().enumerate().map(|(number, folder)| mount(folder.clone(), &seed(number))));
-    let index = format!("$({INDEX_VARIABLE})");
-    mounts.push(json!({"name": KEY_VOLUME, "mountPath": pod::KEY, "subPathExpr": index, "readOnly": true}));
-    let (env, env_from) = environment(unit, settings);
-    let mut security = json!({"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}});
-    if own {
-        security["runAsNonRoot"] = json!(true);
+    let Containers { list, of_step } = containers(&unit.plan);
+    let mut first = Vec::new();
+    if list.iter().any(|one| one.image.is_some()) {
+        first.push(installer(settings));
     }
-    let container = json!({
-        "name": "unit",
-        "image": image,
-        "imagePullPolicy": "IfNotPresent",
-        "command": [if own { pod::OWN_PROGRAM } else { pod::PROGRAM }, pod::LEAD],
-        "env": env,
-        "envFrom": env_from,
-        "volumeMounts": mounts,
-        "securityContext": security,
-    });
+    let mut all = Vec::new();
+    for (number, one) in list.iter().enumerate() {
+        let folders = foreign_folders(&unit.plan, &of_step, number);
+        let made = container(unit, settings, number, one, &folders);
+        if !folders.is_empty() {
+            first.push(seeder(&made, number, &folders));
+        }
+        all.push(made);
+    }
     let mut spec = json!({
         "restartPolicy": "Never",
         "automountServiceAccountToken": false,
         "enableServiceLinks": false,
         "terminationGracePeriodSeconds": settings.grace.as_secs(),
         "securityContext": {"fsGroup": GROUP, "seccompProfile": {"type": "RuntimeDefault"}},
-        "containers": [&container],
+        "containers": all,
         "volumes": [
             {"name": VOLUME, "emptyDir": {}},
             {"name": KEY_VOLUME, "secret": {"secretName": names::job(unit), "defaultMode": 0o444}},
         ],
     });
-    let mut first = Vec::new();
-    if !own {
-        first.push(installer(settings, &agent));
-    }
-    if !folders.is_empty() {
-        let program = if own { pod::OWN_PROGRAM } else { pod::PROGRAM };
-        let mut command = vec![program, pod::SEED];
-        command.extend(folders.iter().map(String::as_str));
-        let mut mounts = vec![agent];
-        mounts.extend((0..folders.len()).map(|number| mount(format!("{}/{number}", pod::SEEDS), &seed(number))));
-        let mut seeder = container.clone();
-        seeder["name"] = json!("files");
-        seeder["command"] = json!(command);
-        seeder["volumeMounts"] = json!(mounts);
-        seeder["env"] = json!([]);
-        seeder["envFrom"] = json!([]);
-        first.push(seeder);
-    }
     if !first.is_empty() {
         spec["initContainers"] = json!(first);
     }
     spec
 }
 
-/// Where the copy of a folder lies in the shared volume.
-fn seed(number: usize) -> String {
-    format!("seeds/{number}")
+/// One of a unit's containers; the first leads, the others lend themselves.
+fn container(unit: &UnitSpec, settings: &Settings, number: usize, plan: &ContainerPlan, folders: &[String]) -> Value {
+    let mut mounts = vec![mount(pod::FOLDER, "agent")];
+    mounts.extend(pod::SHARED.iter().map(|name| mount(&format!("/{name}"), name)));
+    mounts.extend(folders.iter().enumerate().map(|(at, folder)| mount(folder, &seed(number, at))));
+    let mut command = vec![program(plan).to_owned()];
+    let (mut env, mut env_from) = (told(unit, settings), Vec::new());
+    if number == 0 {
+        command.push(pod::LEAD.to_owned());
+        let index = format!("$({INDEX_VARIABLE})");
+        mounts.push(json!({"name": KEY_VOLUME, "mountPath": pod::KEY, "subPathExpr": index, "readOnly": true}));
+        references(unit, settings, &mut env, &mut env_from);
+    } else {
+        command.extend([pod::LEND.to_owned(), number.to_string()]);
+    }
+    let mut security = json!({"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}});
+    if plan.image.is_none() {
+        security["runAsNonRoot"] = json!(true);
+    }
+    let chosen = json!(plan.settings);
+    overlay(&mut security, &chosen["securityContext"]);
+    mounts.extend(chosen["volumeMounts"].as_array().into_iter().flatten().cloned());
+    let mut made = json!({
+        "name": if number == 0 { "unit".to_owned() } else { format!("unit-{}", number + 1) },
+        "image": plan.image.as_ref().unwrap_or(&settings.image),
+        "imagePullPolicy": "IfNotPresent",
+        "command": command,
+        "env": env,
+        "envFrom": env_from,
+        "volumeMounts": mounts,
+        "securityContext": security,
+    });
+    for field in ["imagePullPolicy", "resources"] {
+        if let Some(value) = chosen.get(field) {
+            made[field] = value.clone();
+        }
+    }
+    made
 }
 
-/// Folders of the image that `content.files` are put into. Commands see a copy of each, which may be written to: the
-/// image's own belongs to root more often than not. A path that is not final yet is tried as it is.
-fn foreign_folders(plan: &UnitPlan) -> Vec<String> {
+fn program(plan: &ContainerPlan) -> &'static str {
+    if plan.image.is_none() { pod::OWN_PROGRAM } else { pod::PROGRAM }
+}
+
+fn mount(path: &str, sub: &str) -> Value {
+    json!({"name": VOLUME, "mountPath": path, "subPath": sub})
+}
+
+/// Fields of `over` win; maps are joined.
+fn overlay(under: &mut Value, over: &Value) {
+    match (under, over) {
+        (_, Value::Null) => {}
+        (Value::Object(under), Value::Object(over)) => {
+            for (key, value) in over {
+                overlay(under.entry(key.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (under, over) => *under = over.clone(),
+    }
+}
+
+/// Copies what a container's image has in the folders that files are put into.
+fn seeder(container: &Value, number: usize, folders: &[String]) -> Value {
+    let mut command = vec![container["command"][0].clone(), json!(pod::SEED)];
+    command.extend(folders.iter().map(|folder| json!(folder)));
+    let mut mounts = vec![mount(pod::FOLDER, "agent")];
+    mounts.extend((0..folders.len()).map(|at| mount(&format!("{}/{at}", pod::SEEDS), &seed(number, at))));
+    let mut made = container.clone();
+    made["name"] = json!(format!("files-{}", number + 1));
+    made["command"] = json!(command);
+    made["volumeMounts"] = json!(mounts);
+    made["env"] = json!([]);
+    made["envFrom"] = json!([]);
+    made
+}
+
+/// Where the copy of a folder lies in the shared volume.
+fn seed(container: usize, folder: usize) -> String {
+    format!("seeds/{container}/{folder}")
+}
+
+/// Folders of a container's image that `content.files` are put into. Commands see a copy of each, which may be written
+/// to: the image's own belongs to root more often than not. A path that is not final yet is tried as it is.
+fn foreign_folders(plan: &UnitPlan, of_step: &[Option<usize>], container: usize) -> Vec<String> {
     let mut folders = BTreeSet::new();
-    for around in plan.steps.iter().filter_map(|step| step.surroundings.as_ref()) {
+    let steps = plan.steps.iter().zip(of_step).filter(|(_, carrier)| **carrier == Some(container));
+    for around in steps.filter_map(|(step, _)| step.surroundings.as_ref()) {
         let base = around.working_dir.iter().fold(PathBuf::from("/data"), |outer, dir| outer.join(dir));
         for file in &around.files {
             let path = base.join(&file.path);
@@ -182,13 +229,13 @@ fn foreign_folders(plan: &UnitPlan) -> Vec<String> {
 }
 
 /// Puts the agent where containers of foreign images find it.
-fn installer(settings: &Settings, agent: &Value) -> Value {
+fn installer(settings: &Settings) -> Value {
     json!({
         "name": "agent",
         "image": settings.image,
         "imagePullPolicy": "IfNotPresent",
         "command": [pod::OWN_PROGRAM, pod::INSTALL],
-        "volumeMounts": [agent],
+        "volumeMounts": [mount(pod::FOLDER, "agent")],
         "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
         "securityContext": {
             "allowPrivilegeEscalation": false,
@@ -199,14 +246,18 @@ fn installer(settings: &Settings, agent: &Value) -> Value {
     })
 }
 
-/// What the agent is told, and the values that the cluster puts in without our reading them.
-fn environment(unit: &UnitSpec, settings: &Settings) -> (Vec<Value>, Vec<Value>) {
-    let mut env = vec![
-        json!({"name": INDEX_VARIABLE, "valueFrom": {"fieldRef": {"fieldPath": format!("metadata.annotations['{INDEX}']")}}}),
+/// What an agent is told beforehand.
+fn told(unit: &UnitSpec, settings: &Settings) -> Vec<Value> {
+    let index = format!("metadata.annotations['{INDEX}']");
+    vec![
+        json!({"name": INDEX_VARIABLE, "valueFrom": {"fieldRef": {"fieldPath": index}}}),
         json!({"name": pod::UNIT, "value": unit.key.to_string()}),
         json!({"name": pod::ORPHAN_LIMIT, "value": settings.orphan_limit.as_secs().to_string()}),
-    ];
-    let mut env_from = Vec::new();
+    ]
+}
+
+/// Values that the cluster puts in without our reading them.
+fn references(unit: &UnitSpec, settings: &Settings, env: &mut Vec<Value>, env_from: &mut Vec<Value>) {
     for (number, reference) in unit.plan.references.iter().enumerate() {
         let Reference { kind, name, key, optional } = reference;
         if settings.provided.contains(&reference.path()) {
@@ -224,10 +275,4 @@ fn environment(unit: &UnitSpec, settings: &Settings) -> (Vec<Value>, Vec<Value>)
             env_from.push(json!({"prefix": prefix, of_all: {"name": name, "optional": optional}}));
         }
     }
-    (env, env_from)
-}
-
-/// The image of a unit's steps; ours where they name none.
-fn image(plan: &UnitPlan) -> Option<String> {
-    plan.steps.iter().filter(|step| step.operation.is_some()).find_map(|step| step.surroundings.as_ref()?.image.clone())
 }

@@ -2,8 +2,8 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, BufRead, BufReader, Seek, SeekFrom, Write},
-    path::Path,
+    io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
 };
 
 use async_trait::async_trait;
@@ -75,6 +75,55 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Event>, JournalError> {
         Ok(file) => Ok(parse(&file)?.0),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// A log that somebody else adds to, read as it grows.
+#[derive(Debug)]
+pub struct LogTail {
+    path: PathBuf,
+    file: Option<File>,
+    /// How many events have been read.
+    count: u64,
+    /// What stands behind the last of them: the beginning of a line.
+    rest: Vec<u8>,
+}
+
+impl LogTail {
+    /// Whole events since this was last asked.
+    pub fn news(&mut self) -> Result<Vec<Event>, JournalError> {
+        if self.file.is_none() {
+            match File::open(&self.path) {
+                Ok(file) => self.file = Some(file),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let Some(file) = &mut self.file else { return Ok(Vec::new()) };
+        let whole = file.stream_position()? - self.rest.len() as u64;
+        if file.metadata()?.len() < whole + self.rest.len() as u64 {
+            // What a death had torn has been cut off.
+            self.rest.clear();
+            file.seek(SeekFrom::Start(whole))?;
+        }
+        file.read_to_end(&mut self.rest)?;
+        let end = self.rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let mut events = Vec::new();
+        for line in self.rest[..end].split_inclusive(|byte| *byte == b'\n') {
+            let event = serde_json::from_slice(line)
+                .map_err(|error| JournalError::Corrupt { offset: self.count, why: error.to_string() })?;
+            self.count += 1;
+            events.push(event);
+        }
+        self.rest.drain(..end);
+        Ok(events)
+    }
+}
+
+impl Folder {
+    /// The log from its beginning, for somebody who only reads it.
+    pub fn tail(&self) -> LogTail {
+        LogTail { path: self.path.join("log"), file: None, count: 0, rest: Vec::new() }
     }
 }
 

@@ -13,5 +13,6 @@ mod sealed;
 mod state;
 
 pub use folder::{Folder, Meta, StoreError};
+pub use journal::LogTail;
 pub use records::{Lines, OutputReader, stamp};
 pub use state::State;

@@ -1,11 +1,18 @@
 //! A command of the user's.
 
-use std::{ffi::OsString, os::unix::ffi::OsStringExt, path::Path, process};
+use std::{ffi::OsString, io, os::unix::ffi::OsStringExt, path::Path, process};
 
 use testudo_core::run::{Outcome, Report};
 
-use super::{Hand, files::Placed, marks::Marks, outputs};
+use super::{
+    Hand,
+    files::{Placed, Rendered, SCRIPT},
+    marks::Marks,
+    outputs,
+};
 use crate::{
+    lend::Loan,
+    processes::Started,
     scope::Environment,
     sys::{self, Exit},
 };
@@ -14,7 +21,8 @@ use crate::{
 pub(crate) struct Command {
     argv: Vec<OsString>,
     environment: Environment,
-    files: Placed,
+    files: Vec<Rendered>,
+    script: Option<Vec<u8>>,
 }
 
 /// Most output that nobody has kept yet; then the command has to wait.
@@ -23,39 +31,63 @@ const MOST_UNKEPT: u64 = 1 << 30;
 const SCRIPT_AS_ARGUMENT: usize = 32 * 1024;
 
 impl Command {
-    pub(super) fn new(argv: Vec<String>, environment: Environment, files: Placed) -> Self {
-        Command { argv: argv.into_iter().map(OsString::from).collect(), environment, files }
+    pub(super) fn new(argv: Vec<String>, environment: Environment, files: Vec<Rendered>) -> Self {
+        Command { argv: argv.into_iter().map(OsString::from).collect(), environment, files, script: None }
     }
 
     /// A script for the shell, which ends at the first command that fails.
-    pub(super) fn shell(script: &str, environment: Environment, mut files: Placed) -> Result<Self, Outcome> {
+    pub(super) fn shell(script: &str, environment: Environment, files: Vec<Rendered>) -> Self {
         let script = format!("set -e\n{script}");
-        let argv = if script.len() > SCRIPT_AS_ARGUMENT {
-            let file = files.script(script.as_bytes()).map_err(|error| Outcome::Error {
-                message: format!("the script could not be put where the shell reads it: {error}"),
-            })?;
-            vec!["sh".into(), file.into_os_string()]
+        if script.len() > SCRIPT_AS_ARGUMENT {
+            let argv = vec!["sh".into(), SCRIPT.into()];
+            Command { argv, environment, files, script: Some(script.into_bytes()) }
         } else {
-            vec!["sh".into(), "-c".into(), OsString::from_vec(script.into_bytes())]
-        };
-        Ok(Command { argv, environment, files })
+            let argv = vec!["sh".into(), "-c".into(), OsString::from_vec(script.into_bytes())];
+            Command { argv, environment, files, script: None }
+        }
     }
 
     pub(super) async fn carry_out(self, hand: &Hand) -> Outcome {
         outputs::clear();
-        let Command { argv, environment, files } = self;
+        let Command { argv, environment, files, script } = self;
+        let mut placed = Placed::default();
+        if let Some(script) = script
+            && let Err(error) = placed.script(&script)
+        {
+            let message = format!("the script could not be put where the shell reads it: {error}");
+            return Outcome::Error { message };
+        }
+        if let Some(container) = hand.container {
+            let text = |word: OsString| word.into_string().map_err(|_| io::Error::from(io::ErrorKind::InvalidData));
+            let name = argv[0].clone();
+            let started = argv.into_iter().map(text).collect::<Result<_, _>>().and_then(|argv| {
+                let Environment { variables: env, working_dir: dir, .. } = environment;
+                hand.processes.guests.start(container, Loan { argv, env, dir, files })
+            });
+            let outcome = follow(hand, started, &name).await;
+            drop(placed);
+            return outcome;
+        }
+        if let Err(outcome) = placed.all(&files, hand.caller) {
+            return outcome;
+        }
         let mut command = process::Command::new(&argv[0]);
         command.args(&argv[1..]).env_clear().envs(&environment.variables).current_dir(&environment.working_dir);
-        sys::prepare(&mut command, hand.caller, files.bound.clone());
+        sys::prepare(&mut command, hand.caller, placed.bound.clone());
         let outcome = run(hand, command, &argv[0]).await;
-        drop(files);
+        drop(placed);
         outcome
     }
 }
 
-/// Starts a prepared command, passes its output on, and ends whatever it leaves behind.
+/// Starts a prepared command and follows it.
 pub(super) async fn run(hand: &Hand, command: process::Command, name: &std::ffi::OsStr) -> Outcome {
-    let mut started = match hand.processes.start(command) {
+    follow(hand, hand.processes.start(command), name).await
+}
+
+/// Passes the output of a command on, and ends whatever it leaves behind.
+async fn follow(hand: &Hand, started: io::Result<Started>, name: &std::ffi::OsStr) -> Outcome {
+    let mut started = match started {
         Ok(started) => started,
         Err(error) => return Outcome::Error { message: format!("{}: {error}", Path::new(name).display()) },
     };
@@ -76,7 +108,7 @@ pub(super) async fn run(hand: &Hand, command: process::Command, name: &std::ffi:
                 Ok(0) | Err(_) => break (&mut started.exit).await,
                 Ok(length) => {
                     if let Some(failed) = passing.on(&buffer[..length]) {
-                        sys::signal_all(libc::SIGKILL);
+                        hand.processes.signal_all(libc::SIGKILL);
                         return failed;
                     }
                 }
@@ -87,7 +119,7 @@ pub(super) async fn run(hand: &Hand, command: process::Command, name: &std::ffi:
         }
     };
     // Whatever it started and did not wait for ends with it; then nobody is left who could write.
-    sys::signal_all(libc::SIGKILL);
+    hand.processes.signal_all(libc::SIGKILL);
     loop {
         match started.output.read(&mut buffer).await {
             Ok(0) | Err(_) => break,
@@ -102,8 +134,9 @@ pub(super) async fn run(hand: &Hand, command: process::Command, name: &std::ffi:
         return failed;
     }
     match exit {
-        Ok(Exit::Code(code)) => Outcome::Exit { code },
-        Ok(Exit::Signal(signal)) => Outcome::Killed { signal: signal_name(signal) },
+        Ok(Ok(Exit::Code(code))) => Outcome::Exit { code },
+        Ok(Ok(Exit::Signal(signal))) => Outcome::Killed { signal: signal_name(signal) },
+        Ok(Err(message)) => Outcome::Error { message },
         Err(_) => Outcome::Error { message: "the command was lost sight of".to_owned() },
     }
 }

@@ -8,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde::{Deserialize, Serialize};
 use testudo_core::{
     plan::{File, Reference, Surroundings},
     run::Outcome,
@@ -22,33 +23,39 @@ use crate::{
 /// Where the files themselves lie, in the unit's own root.
 const FOLDER: &str = "/.testudo";
 
+/// The file that holds a script which is too long for an argument.
+pub(super) const SCRIPT: &str = "/.testudo/script";
+
+/// A file as a step sees it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Rendered {
+    pub(crate) target: PathBuf,
+    content: String,
+    mode: u32,
+}
+
 /// Files in place for one attempt; they go with this value.
 #[derive(Debug, Default)]
-pub(super) struct Placed {
+pub(crate) struct Placed {
     pub(super) bound: Vec<Bound>,
     made: Vec<PathBuf>,
     /// Files that others stand in for, and where they are meanwhile.
     aside: Vec<(PathBuf, PathBuf)>,
 }
 
-/// Puts the files of a step in place.
-pub(super) fn place(evaluate: &Evaluate<'_>, around: &Surroundings, caller: Caller) -> Result<Placed, Outcome> {
-    let mut placed = Placed::default();
-    for (number, file) in around.files.iter().enumerate() {
-        let name = evaluate.text(&file.path)?;
-        let content = content(evaluate, file)?;
-        let base = if around.working_dir.is_empty() { Path::new("/data") } else { &evaluate.environment.working_dir };
-        let target = normal(&base.join(&name));
-        let (content, mode) = (content.as_bytes(), file.mode.unwrap_or(0o644));
-        let done = match caller {
-            Caller::Container => placed.put(&target, content, mode),
-            Caller::Root | Caller::User { .. } => placed.bind(number, &target, content, mode),
-        };
-        done.map_err(|error| Outcome::Error {
-            message: format!("the file {} could not be put in place: {error}", target.display()),
-        })?;
-    }
-    Ok(placed)
+/// The files of a step with everything in them final.
+pub(super) fn render(evaluate: &Evaluate<'_>, around: &Surroundings) -> Result<Vec<Rendered>, Outcome> {
+    around
+        .files
+        .iter()
+        .map(|file| {
+            let name = evaluate.text(&file.path)?;
+            let content = content(evaluate, file)?;
+            let base =
+                if around.working_dir.is_empty() { Path::new("/data") } else { &evaluate.environment.working_dir };
+            Ok(Rendered { target: normal(&base.join(&name)), content, mode: file.mode.unwrap_or(0o644) })
+        })
+        .collect()
 }
 
 fn content(evaluate: &Evaluate<'_>, file: &File) -> Result<String, Outcome> {
@@ -71,21 +78,39 @@ fn content(evaluate: &Evaluate<'_>, file: &File) -> Result<String, Outcome> {
 }
 
 impl Placed {
-    fn bind(&mut self, number: usize, target: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-        let source = self.write(&format!("file-{number}"), content, mode)?;
+    /// Puts the files of a step in place.
+    pub(super) fn all(&mut self, files: &[Rendered], caller: Caller) -> Result<(), Outcome> {
+        for (number, file) in files.iter().enumerate() {
+            let done = match caller {
+                Caller::Container => self.put(file),
+                Caller::Root | Caller::User { .. } => self.bind(number, file),
+            };
+            done.map_err(|error| Outcome::Error {
+                message: format!("the file {} could not be put in place: {error}", file.target.display()),
+            })?;
+        }
+        Ok(())
+    }
+
+    fn bind(&mut self, number: usize, file: &Rendered) -> io::Result<()> {
+        let Rendered { target, content, mode } = file;
+        let source = Path::new(FOLDER).join(format!("file-{number}"));
+        self.write(&source, content.as_bytes(), *mode)?;
         if let Some(parent) = target.parent() {
             fs::create_dir_all(parent)?;
         }
         if fs::symlink_metadata(target).is_err() {
             fs::File::create(target)?;
-            self.made.push(target.to_owned());
+            self.made.push(target.clone());
         }
         let path = |path: &Path| CString::new(path.as_os_str().as_bytes()).map_err(io::Error::other);
         self.bound.push(Bound { source: path(&source)?, target: path(target)? });
         Ok(())
     }
 
-    fn put(&mut self, target: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    /// Writes a file where it belongs.
+    pub(crate) fn put(&mut self, file: &Rendered) -> io::Result<()> {
+        let Rendered { target, content, mode } = file;
         if let Some(parent) = target.parent() {
             fs::create_dir_all(parent)?;
         }
@@ -93,25 +118,24 @@ impl Placed {
             let name = target.file_name().unwrap_or_default().to_string_lossy();
             let aside = target.with_file_name(format!(".{name}.testudo"));
             fs::rename(target, &aside)?;
-            self.aside.push((aside, target.to_owned()));
+            self.aside.push((aside, target.clone()));
         }
-        self.made.push(target.to_owned());
+        self.made.push(target.clone());
         fs::write(target, content)?;
-        fs::set_permissions(target, fs::Permissions::from_mode(mode))
+        fs::set_permissions(target, fs::Permissions::from_mode(*mode))
     }
 
     /// A script that is too long for an argument.
-    pub(super) fn script(&mut self, script: &[u8]) -> io::Result<PathBuf> {
-        self.write("script", script, 0o644)
+    pub(super) fn script(&mut self, script: &[u8]) -> io::Result<()> {
+        self.write(Path::new(SCRIPT), script, 0o644)
     }
 
-    fn write(&mut self, name: &str, content: &[u8], mode: u32) -> io::Result<PathBuf> {
+    fn write(&mut self, path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
         fs::create_dir_all(FOLDER)?;
-        let path = Path::new(FOLDER).join(name);
-        fs::write(&path, content)?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode))?;
-        self.made.push(path.clone());
-        Ok(path)
+        fs::write(path, content)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+        self.made.push(path.to_owned());
+        Ok(())
     }
 }
 

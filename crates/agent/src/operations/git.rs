@@ -16,7 +16,7 @@ use testudo_core::{
 };
 
 use super::{Evaluate, Hand, command};
-use crate::sys;
+use crate::sys::{self, Caller};
 
 /// A clone with everything in it final.
 pub(crate) struct Clone {
@@ -191,6 +191,9 @@ impl Clone {
             git.env(name, value);
         }
         sys::prepare(&mut git, hand.caller, Vec::new());
+        if hand.caller == Caller::Container {
+            sys::share_with_group(&mut git);
+        }
         command::run(hand, git, "git".as_ref()).await
     }
 

@@ -91,10 +91,10 @@ impl Watch {
             tokio::select! {
                 read = started.output.read(&mut buffer) => {
                     if matches!(read, Ok(0) | Err(_)) {
-                        return (&mut started.exit).await == Ok(Exit::Code(0));
+                        return (&mut started.exit).await == Ok(Ok(Exit::Code(0)));
                     }
                 }
-                exit = &mut started.exit => return exit == Ok(Exit::Code(0)),
+                exit = &mut started.exit => return exit == Ok(Ok(Exit::Code(0))),
             }
         }
     }

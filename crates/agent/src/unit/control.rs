@@ -2,11 +2,10 @@
 
 use std::{io, time::Duration};
 
-use testudo_core::run::{Ending, Outcome, Report, Told};
+use testudo_core::run::{Ending, Next, Outcome, Report, Told, UnitRun};
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 
 use super::{Agent, MASK_PATIENCE, clock::Limit};
-use crate::sys;
 
 /// The operation under way.
 pub(super) struct Activity {
@@ -142,7 +141,7 @@ impl Agent {
         self.last_heard = Instant::now();
         let stopped = self.run.as_ref().is_none_or(|run| run.stopping().is_some());
         if self.over || stopped {
-            sys::signal_all(libc::SIGKILL);
+            self.processes.signal_all(libc::SIGKILL);
             self.bye = true;
             return Ok(());
         }
@@ -177,13 +176,13 @@ impl Agent {
         if grace.is_zero() || !activity.gentle {
             return self.kill_now();
         }
-        sys::signal_all(libc::SIGCONT);
-        sys::signal_all(libc::SIGTERM);
+        self.processes.signal_all(libc::SIGCONT);
+        self.processes.signal_all(libc::SIGTERM);
         Ok(())
     }
 
     fn kill_now(&mut self) -> io::Result<()> {
-        sys::signal_all(libc::SIGKILL);
+        self.processes.signal_all(libc::SIGKILL);
         if let Some(Activity { gentle: true, killing: Some(killing), .. }) = &mut self.activity
             && !killing.killed
         {
@@ -214,7 +213,7 @@ impl Agent {
         if self.over || self.pause.is_some() {
             return Ok(());
         }
-        sys::signal_all(libc::SIGSTOP);
+        self.processes.signal_all(libc::SIGSTOP);
         self.pause = Some((step, false));
         self.clock.pause();
         self.report(Report::Paused { step, gate: false })
@@ -227,10 +226,23 @@ impl Agent {
         }
     }
 
+    /// Nobody opens the gate in time: what waits behind it is over without having begun. It does not count as a failure
+    /// of a command, which a retry or `negative` would answer.
+    pub(super) fn refuse(&mut self, reason: &str) -> io::Result<()> {
+        if !matches!(self.pause, Some((_, true))) {
+            return Ok(());
+        }
+        self.lift_pause()?;
+        let Some(Next::Attempt(step, attempt)) = self.run.as_ref().map(UnitRun::next) else { return Ok(()) };
+        self.say(step, reason)?;
+        let outcome = Outcome::TimedOut { by: None };
+        self.report(Report::Attempted { step, attempt, outcome, again: false })
+    }
+
     pub(super) fn lift_pause(&mut self) -> io::Result<()> {
         let Some((step, _)) = self.pause.take() else { return Ok(()) };
         self.clock.resume();
-        sys::signal_all(libc::SIGCONT);
+        self.processes.signal_all(libc::SIGCONT);
         self.report(Report::Resumed { step })
     }
 }

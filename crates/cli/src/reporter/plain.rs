@@ -25,7 +25,7 @@ use super::{
     style::{Marks, paint},
     why, words,
 };
-use crate::{args::View, environment};
+use crate::{args::View, environment, run::INTERRUPTED};
 
 pub(super) struct Plain {
     folder: Arc<Folder>,
@@ -157,6 +157,10 @@ impl Plain {
                 self.say(execution, &UnitKey::main(), Place::Behind, &format!("stopping: {why}"));
             }
             Event::ResumeRequested { .. } => self.say(execution, &UnitKey::main(), Place::Behind, "resumed"),
+            Event::StopRequested { how, reason, .. } if is_top(&self.folder, execution) && reason != INTERRUPTED => {
+                let what = if *how == StopHow::Kill { "killing" } else { "stopping" };
+                self.say(execution, &UnitKey::main(), Place::Behind, &format!("{what}: {reason}"));
+            }
             // A person who asks to stop is answered at once.
             Event::StopRequested { how: StopHow::Cancel | StopHow::Kill, .. }
             | Event::Seen { seen: Seen::Placed { .. }, .. }

@@ -120,6 +120,75 @@ fn a_unit_that_nobody_fetches_back_stops_by_itself() {
 }
 
 #[test]
+fn another_terminal_stops_a_run_in_order_and_asked_again_kills_it() {
+    let place = Place::new();
+    let child = start(&place, &[]);
+    let asked = place.ok(&["cancel"]);
+    assert!(asked.stderr.contains("sleeper-1: asked to cancel"), "{}", asked.stderr);
+    let ended: Ended = child.wait_with_output().unwrap().into();
+    assert_eq!(ended.code, Some(1), "{}{}", ended.stdout, ended.stderr);
+    assert!(ended.stdout.contains("stopping: asked to by `testudo cancel`"), "{}", ended.stdout);
+    assert!(place.logs(&[]).contains("owed\n"));
+    assert!(place.ok(&["ls"]).stdout.contains("canceled"));
+    let again = place.end(&["cancel", "sleeper-1"]);
+    assert_eq!(again.code, Some(3), "{}", again.stderr);
+    assert!(again.stderr.contains("it has ended (canceled)"), "{}", again.stderr);
+
+    fs::remove_file(place.path().join("mark")).unwrap();
+    let child = start(&place, &[]);
+    place.ok(&["stop", "--force", "sleeper-2"]);
+    assert_eq!(Ended::from(child.wait_with_output().unwrap()).code, Some(1));
+    assert!(!place.logs(&["sleeper-2"]).contains("owed"));
+    until("nothing is left", || left_over(&place).is_empty());
+}
+
+#[test]
+fn whoever_watches_sees_all_of_a_run_and_ends_as_it_ends() {
+    let place = Place::new();
+    let child = start(&place, &[]);
+    let watcher = place.start(&["watch", "sleeper-1"]);
+    let machine = place.start(&["attach", "-o", "json"]);
+    place.ok(&["cancel"]);
+    let seen: Ended = watcher.wait_with_output().unwrap().into();
+    let own: Ended = child.wait_with_output().unwrap().into();
+    assert_eq!(seen.code, own.code, "{}{}", seen.stdout, seen.stderr);
+    for line in ["(1/5)", "told to end", "owed\n", "canceled"] {
+        assert!(seen.stdout.contains(line), "{line}: {}", seen.stdout);
+    }
+    let events: Ended = machine.wait_with_output().unwrap().into();
+    let events: Vec<&str> = events.stdout.lines().collect();
+    assert!(events[0].contains("\"created\"") && events[events.len() - 1].contains("\"ended\""), "{events:?}");
+    // One that has ended is shown the same way.
+    let again = place.end(&["watch", "sleeper-1"]);
+    assert_eq!((again.code, again.stdout.contains("told to end")), (Some(1), true), "{}", again.stdout);
+}
+
+#[test]
+fn all_lost_runs_are_carried_on_at_once() {
+    let place = Place::new();
+    let mut killed = Vec::new();
+    for number in 1..=2 {
+        let mut child = start(&place, &["--orphan-timeout", "60"]);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        killed.push(format!("sleeper-{number}"));
+        fs::remove_file(place.path().join("mark")).unwrap();
+    }
+    let refused = place.end(&["cancel", "sleeper-1"]);
+    assert!(refused.stderr.contains("`testudo recover sleeper-1` carries it on"), "{}", refused.stderr);
+    let child = place.start(&["recover", "--all"]);
+    until("both are driven", || killed.iter().all(|name| place.end(&["cancel", name]).code == Some(0)));
+    let ended: Ended = child.wait_with_output().unwrap().into();
+    assert_eq!(ended.code, Some(1), "{}{}", ended.stdout, ended.stderr);
+    for name in &killed {
+        assert!(ended.stdout.contains(&format!("[{name}] ")), "{}", ended.stdout);
+    }
+    assert_eq!(place.ok(&["ls"]).stdout.matches("canceled").count(), 2);
+    assert!(place.ok(&["recover", "--all"]).stderr.contains("no run is lost"));
+    until("nothing is left", || left_over(&place).is_empty());
+}
+
+#[test]
 fn a_run_that_somebody_drives_is_not_recovered() {
     let place = Place::new();
     let child = start(&place, &[]);

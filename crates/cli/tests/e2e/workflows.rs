@@ -197,6 +197,36 @@ fn an_execution_reads_nothing_outside_of_its_family() {
 }
 
 #[test]
+fn the_command_that_is_said_after_a_failure_runs_it_again() {
+    let place = Place::new();
+    let text = "apiVersion: testworkflows.testkube.io/v1\nkind: TestWorkflow\nmetadata: {name: choosy}\nspec:\n  config:\n    \
+                words: {type: string}\n    pin: {type: string, sensitive: true}\n  steps:\n  - shell: |\n      \
+                test '{{ config.words }}' = 'two words' && test '{{ config.pin }}' = 4711-0815 && test -e \"$MARK\"\n";
+    let file = place.write("choosy.yaml", text);
+    let mark = place.path().join("mark");
+    let env = format!("MARK={}", mark.display());
+    let given = ["-c", "words=two words", "-cpin=4711-0815", "--env", &env];
+    let args: Vec<&str> = ["run", file.to_str().unwrap()].into_iter().chain(given).collect();
+    let ended = place.end(&args);
+    assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+    let again =
+        ended.stdout.lines().find_map(|line| line.trim_start().strip_prefix("again")).unwrap().trim().to_owned();
+    assert!(!again.contains("4711"), "{again}");
+    fs::write(&mark, "").unwrap();
+    let shell = |pin: Option<&str>| {
+        let mut shell = std::process::Command::new("sh");
+        let script = again.replacen("testudo", crate::harness::binary().to_str().unwrap(), 1);
+        shell.arg("-c").arg(script).current_dir(place.path()).env("TESTUDO_STATE", place.path().join("state"));
+        shell.env_remove("PIN").envs(pin.map(|pin| ("PIN", pin)));
+        crate::harness::Ended::from(shell.output().unwrap())
+    };
+    let without = shell(None);
+    assert!(without.code != Some(0) && without.stderr.contains("PIN"), "{}", without.stderr);
+    let with = shell(Some("4711-0815"));
+    assert_eq!(with.code, Some(0), "{}{}", with.stdout, with.stderr);
+}
+
+#[test]
 fn an_image_without_a_known_command_is_refused_before_anything_runs() {
     let place = Place::new();
     let ended = place.run("entrypoint", &[]);

@@ -32,7 +32,7 @@ pub struct Context {
     pub workflow: String,
     pub execution: Identity,
     pub platform: Platform,
-    /// How long a pause that nobody lifts may last, in milliseconds.
+    /// How long a step with `paused: true` waits for somebody to resume it before it fails, in milliseconds.
     pub pause: Option<u64>,
 }
 
@@ -65,6 +65,7 @@ pub fn build(spec: &Node, context: &Context) -> Result<Plan, Vec<Diagnostic>> {
         stop_window: system.and_then(|node| builder.duration(node, "stopWindow")).unwrap_or(60_000),
         stop_grace: system.and_then(|node| builder.duration(node, "terminationGrace")).unwrap_or(30_000),
         pause: context.pause,
+        initialization: spec.get("timeouts").and_then(|node| builder.duration(node, "initialization")),
     };
     let status = match system.and_then(|node| node.get_str("status")) {
         Some("reference") => StatusRule::Reference,
@@ -681,6 +682,10 @@ impl<'a> Builder<'a> {
         let parallel = Parallel {
             parallelism: block.get_int("parallelism").and_then(|n| u32::try_from(n).ok()).unwrap_or(1000),
             fail_fast: block.get_bool("failFast") == Some(true),
+            max_failures: block
+                .get_int("maxFailures")
+                .and_then(|most| u32::try_from(most).ok())
+                .filter(|most| *most > 0),
             logs: block.get_str("logs").map(str::to_owned),
             ids: self.ids.iter().cloned().collect(),
             block,

@@ -19,14 +19,13 @@ const NEED_CONTAINERS: &[(&str, &str)] = &[
 const NOT_YET: &[(&str, &str, &str)] = &[
     ("spec", "concurrency", "runs do not wait for one another"),
     ("spec", "events", "schedules need a server"),
-    ("spec", "timeouts", "runs do not queue"),
+    ("timeouts", "queue", "runs do not queue"),
     ("execution", "target", "there is one place to run: here"),
     ("system", "onDisruption", "a unit that is lost is not made again"),
     ("system", "keepPod", "units are always removed when they have ended"),
     ("services", "onFailure", "a service is judged when it is stopped"),
     ("parallel", "balance", "shards are cut by count"),
     ("parallel", "distribute", "shards are cut by count"),
-    ("parallel", "maxFailures", "only `failFast` ends a block early"),
 ];
 
 /// Looks through a workflow for what a place does not carry out.

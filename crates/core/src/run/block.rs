@@ -27,8 +27,8 @@ pub struct Block {
     pub instances: Vec<Instance>,
     /// Instances at a time, started in order.
     pub parallelism: usize,
-    /// The first failure ends the others.
-    pub fail_fast: bool,
+    /// So many failures end the others.
+    pub max_failures: Option<usize>,
     /// Expression that says whether an instance's log is an artifact.
     pub logs: Option<String>,
     /// What the step's unit is told, in order, and how much of it it has heard.
@@ -79,7 +79,7 @@ pub(super) struct Draft {
     pub(super) kind: BlockKind,
     pub(super) instances: Vec<Instance>,
     pub(super) parallelism: usize,
-    pub(super) fail_fast: bool,
+    pub(super) max_failures: Option<usize>,
     pub(super) logs: Option<String>,
     pub(super) stopping: bool,
     pub(super) always: bool,
@@ -147,13 +147,13 @@ impl InstancePhase {
 impl Block {
     /// Instances of which none has begun.
     pub(super) fn new(draft: Draft) -> Self {
-        let Draft { kind, instances, parallelism, fail_fast, logs, stopping, always } = draft;
+        let Draft { kind, instances, parallelism, max_failures, logs, stopping, always } = draft;
         let tally = Tally { waiting: instances.len(), ..Tally::default() };
         Block {
             kind,
             instances,
             parallelism,
-            fail_fast,
+            max_failures,
             logs,
             told: Vec::new(),
             heard: 0,
@@ -224,6 +224,11 @@ impl Block {
     /// Instances that ended other than well.
     pub fn failures(&self) -> usize {
         self.tally.failed
+    }
+
+    /// Whether so many have failed that the others end.
+    pub(super) fn has_failed_enough(&self) -> bool {
+        self.max_failures.is_some_and(|most| self.failures() >= most)
     }
 
     /// Instances of which nothing has been heard.

@@ -8,7 +8,8 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    Block, ChildEnd, Event, PackPurpose, Report, Seen, Status, StopHow, Timer, Told, UnitKey, UnitRun, WordId,
+    Block, ChildEnd, Event, InstancePhase, PackPurpose, Report, Seen, Status, StopHow, Timer, Told, UnitKey, UnitRun,
+    WordId, Work,
 };
 use crate::{
     frame::{PackId, Source},
@@ -36,7 +37,6 @@ pub struct Execution {
     pub(super) stop: Option<Stop>,
     /// Pauses (true) and resumes (false) that people asked for.
     pub(super) toggles: Vec<bool>,
-    pub(super) paused_at: Option<Timestamp>,
     pub(super) ended: Option<(Status, Timestamp)>,
     index: Index,
 }
@@ -71,9 +71,11 @@ pub struct Unit {
     pub(super) output_kept: bool,
     pub(super) packs: BTreeMap<PackId, Pack>,
     pub ready: bool,
-    /// How often it has waited at a gate, and whether it does now.
+    /// How often it has waited at a gate, and since when it does now.
     pub(super) gates: u32,
-    pub(super) at_gate: bool,
+    pub(super) at_gate: Option<Timestamp>,
+    /// The last gate that was not opened in time.
+    pub(super) refused: u32,
     /// Test cases by report file.
     pub cases: Vec<(usize, String, Vec<super::Case>)>,
     /// How many artifacts it has handed over, and their bytes.
@@ -124,7 +126,6 @@ impl Execution {
             blocks: BTreeMap::new(),
             stop: None,
             toggles: Vec::new(),
-            paused_at: None,
             ended: None,
             index: Index::default(),
         };
@@ -176,6 +177,25 @@ impl Execution {
         self.blocks.range((unit.clone(), step, 0)..=(unit.clone(), step, u32::MAX)).next_back().map(|(_, block)| block)
     }
 
+    /// The id of an execution that a step has started.
+    pub fn child(&self, unit: &UnitKey, step: usize, attempt: u32, index: usize) -> Option<String> {
+        let instance = self.blocks.get(&(unit.clone(), step, attempt))?.instances.get(index)?;
+        match &instance.work {
+            Work::Child(child) => child.id.clone(),
+            Work::Unit(_) | Work::Broken(_) => None,
+        }
+    }
+
+    /// The ids of the executions that steps have started and that have not ended.
+    pub fn children_under_way(&self) -> Vec<String> {
+        let instances = self.blocks.values().flat_map(|block| &block.instances);
+        let children = instances.filter(|one| one.phase == InstancePhase::Active).filter_map(|one| match &one.work {
+            Work::Child(child) => child.id.clone(),
+            Work::Unit(_) | Work::Broken(_) => None,
+        });
+        children.collect()
+    }
+
     /// Whether somebody asked for a pause that nobody lifted.
     pub fn is_paused(&self) -> bool {
         self.toggles.last().copied().unwrap_or(false) || !self.index.paused.is_empty()
@@ -220,9 +240,6 @@ impl Execution {
                 if let Report::Heard { word } = report {
                     self.told(unit, word);
                 }
-                if let Report::Paused { .. } = report {
-                    self.paused_at.get_or_insert(*at);
-                }
             }
             Event::Seen { unit, seen, .. } => {
                 let known = self.unit_mut(unit).ok_or_else(|| corrupt("nobody asked for this unit"))?;
@@ -234,6 +251,7 @@ impl Execution {
             Event::Lost { unit, reason, .. } => {
                 let known = self.unit_mut(unit).ok_or_else(|| corrupt("nobody asked for this unit"))?;
                 known.phase = UnitPhase::Lost(reason.clone());
+                known.run.lose();
             }
             Event::Kept { unit, source, error, .. } => self.keep(unit, source, error.clone()),
             Event::Reaped { unit, .. } => {
@@ -249,14 +267,8 @@ impl Execution {
             Event::StopRequested { how, reason, .. } => {
                 self.stop(*how, reason.clone());
             }
-            Event::PauseRequested { at } => {
-                self.toggles.push(true);
-                self.paused_at = Some(*at);
-            }
-            Event::ResumeRequested { .. } => {
-                self.toggles.push(false);
-                self.paused_at = None;
-            }
+            Event::PauseRequested { .. } => self.toggles.push(true),
+            Event::ResumeRequested { .. } => self.toggles.push(false),
             Event::Expired { timer, .. } => self.expire(timer),
             Event::Ended { status, at } => self.ended = Some((*status, *at)),
         }
@@ -289,7 +301,12 @@ impl Execution {
             Timer::Deadline => {
                 self.plan.limits.deadline.as_ref().map_or_else(String::new, |deadline| deadline.reason.clone())
             }
-            Timer::Pause => "nobody resumed the run in time".to_owned(),
+            Timer::Pause => {
+                if let Some(main) = self.units.get_mut(&UnitKey::main()) {
+                    main.refused = main.gates;
+                }
+                return;
+            }
         };
         if self.stop.is_none() {
             self.stop(StopHow::Abort, reason);
@@ -355,7 +372,8 @@ impl Unit {
             packs: BTreeMap::new(),
             ready: false,
             gates: 0,
-            at_gate: false,
+            at_gate: None,
+            refused: 0,
             cases: Vec::new(),
             artifacts: super::Entries::default(),
         }
@@ -376,9 +394,9 @@ impl Unit {
             }
             Report::Paused { gate: true, .. } => {
                 self.gates += 1;
-                self.at_gate = true;
+                self.at_gate = Some(at);
             }
-            Report::Resumed { .. } => self.at_gate = false,
+            Report::Resumed { .. } => self.at_gate = None,
             Report::Cases { step, file, cases, .. } => self.cases.push((*step, file.clone(), cases.clone())),
             Report::Ready => self.ready = true,
             Report::Over { status, output } => self.over = Some((*status, *output)),

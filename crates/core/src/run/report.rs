@@ -211,11 +211,12 @@ pub enum CaseStatus {
 pub struct WordId(pub String);
 
 impl WordId {
-    /// Whether a later word of its kind was heard. Pauses, resumes and openings of gates are numbered: an old connection
+    /// Whether a later word of its kind was heard. Pauses, resumes and what becomes of gates are numbered: an old connection
     /// may still carry one that others have overtaken, and then it is not to be obeyed.
     pub fn comes_late(&self, heard: &BTreeSet<WordId>) -> bool {
         let numbered = |word: &str| {
-            let (kind, number) = word.split_once(':').filter(|(kind, _)| matches!(*kind, "toggle" | "open"))?;
+            let (kind, number) =
+                word.split_once(':').filter(|(kind, _)| matches!(*kind, "toggle" | "open" | "refuse"))?;
             Some((kind.to_owned(), number.parse::<u64>().ok()?))
         };
         let Some((kind, number)) = numbered(&self.0) else { return false };
@@ -242,6 +243,10 @@ pub enum Word {
     /// Goes on; `gate` opens only what waits at its own `paused: true`.
     Resume {
         gate: bool,
+    },
+    /// Nobody opens the gate that it waits at: the step behind it fails without being run.
+    Refuse {
+        reason: String,
     },
     /// Ends in order: what runs is taken down after `grace`, what always runs may still run for `window`.
     Stop {

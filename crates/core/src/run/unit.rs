@@ -61,6 +61,10 @@ pub struct UnitRun {
     /// What the engine told: services and child executions by name.
     told: BTreeMap<String, Value>,
     last: Option<Timestamp>,
+    /// It will not be heard of any more.
+    lost: bool,
+    /// The leaf where it stood then, if it had begun.
+    lost_at: Option<usize>,
 }
 
 impl UnitRun {
@@ -68,7 +72,7 @@ impl UnitRun {
     pub fn new(plan: Arc<UnitPlan>) -> Self {
         let steps = vec![StepState::default(); plan.steps.len()];
         let (emitted, told) = (BTreeMap::new(), BTreeMap::new());
-        UnitRun { plan, steps, stopping: None, closed: false, emitted, told, last: None }
+        UnitRun { plan, steps, stopping: None, closed: false, emitted, told, last: None, lost: false, lost_at: None }
     }
 
     /// What is carried out.
@@ -199,6 +203,17 @@ impl UnitRun {
         }
     }
 
+    /// It will not be heard of any more: where it stood is aborted, and what was to follow is skipped; of a unit that never
+    /// began, everything.
+    pub fn lose(&mut self) {
+        let open = |at: &usize| {
+            let (step, state) = (&self.plan.steps[*at], &self.steps[*at]);
+            step.operation.is_some() && !state.skipped && state.outcome.is_none()
+        };
+        self.lost = true;
+        self.lost_at = (0..self.steps.len()).find(open).filter(|_| self.last.is_some());
+    }
+
     fn with(&mut self, step: usize, change: impl FnOnce(&mut StepState)) {
         if let Some(state) = self.steps.get_mut(step) {
             change(state);
@@ -292,6 +307,13 @@ impl UnitRun {
         let (plan, state) = (&self.plan.steps[step], &self.steps[step]);
         if state.skipped {
             return Status::Skipped;
+        }
+        if self.lost && plan.operation.is_none() {
+            let skipped = self.children(step).all(|child| self.status(child) == Status::Skipped);
+            return if skipped { Status::Skipped } else { self.group_status(step) };
+        }
+        if self.lost && state.outcome.is_none() {
+            return if self.lost_at == Some(step) { Status::Aborted } else { Status::Skipped };
         }
         if state.entered_at.is_none() {
             return Status::Queued;

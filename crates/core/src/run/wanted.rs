@@ -32,6 +32,8 @@ pub struct UnitWant {
     pub plan: Arc<UnitPlan>,
     /// The life that was met; another is never begun.
     pub life: Option<String>,
+    /// How long it may take until somebody meets it, in milliseconds.
+    pub start: u64,
     /// The last report heard of it.
     pub seq: u64,
     /// Words not known to have been heard, in order. The values of `begin` are added by whoever has them.

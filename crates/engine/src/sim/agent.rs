@@ -192,6 +192,7 @@ impl Agent {
             Word::Tell { step, attempt, told } => self.tell(step, attempt, told),
             Word::Pause => self.pause_all()?,
             Word::Resume { gate } => self.resume(gate)?,
+            Word::Refuse { .. } => self.refuse()?,
             Word::Stop { ending, reason, grace, window } => self.stop(ending, reason, grace, window)?,
             Word::Bye => self.bye = true,
         }

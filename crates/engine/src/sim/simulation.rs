@@ -28,7 +28,7 @@ use crate::{Audience, Control, Drive, DriveError, Given, Job, News, drive};
 pub const EXECUTION: &str = "e";
 /// Time within which everything has an end.
 const EVER: Duration = Duration::from_hours(24);
-/// How long a person takes to lift a pause.
+/// How long a person takes to lift a pause, unless the simulation says otherwise.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An execution to be, and what will befall it.
@@ -41,6 +41,8 @@ pub struct Simulation {
     pub engines: Vec<EngineFault>,
     /// What people ask for, and when.
     pub controls: Vec<(Duration, Control)>,
+    /// How long a person takes to lift a pause.
+    pub patience: Duration,
 }
 
 /// How it ended.
@@ -73,6 +75,7 @@ impl Simulation {
             faults: Faults::default(),
             engines: Vec::new(),
             controls: Vec::new(),
+            patience: PATIENCE,
         })
     }
 
@@ -102,7 +105,7 @@ impl Simulation {
             errors: Vec::new(),
         };
         let mut people = JoinSet::new();
-        people.spawn(person(scene.audience.clone(), scene.controls.clone()));
+        people.spawn(person(self.patience, scene.audience.clone(), scene.controls.clone()));
         for (moment, control) in self.controls {
             people.spawn(ask(moment, control, scene.store.clone(), scene.controls.clone()));
         }
@@ -254,10 +257,10 @@ impl Audience for Watcher {
 }
 
 /// Lifts every pause after a while.
-async fn person(audience: Arc<Watcher>, desk: Desk) {
+async fn person(patience: Duration, audience: Arc<Watcher>, desk: Desk) {
     let mut paused = audience.paused.subscribe();
     while paused.wait_for(|paused| !paused.is_empty()).await.is_ok() {
-        sleep(PATIENCE).await;
+        sleep(patience).await;
         if !paused.borrow().is_empty() {
             say(&desk, Control::Resume);
         }

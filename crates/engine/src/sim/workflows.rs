@@ -9,6 +9,9 @@ use testudo_core::{
     workflow::{Documents, Reading, load},
 };
 
+/// How long a gate may stay closed here, in milliseconds: longer than all engines are away.
+const PAUSE: u64 = 4 * 60 * 60 * 1000;
+
 /// Workflows by name.
 #[derive(Debug)]
 pub struct Workflows(Documents);
@@ -44,6 +47,7 @@ impl Workflows {
         let resolved = resolve::resolve(request).map_err(|failure| listed(&failure.diagnostics))?;
         let context = Context {
             workflow: name.to_owned(),
+            pause: Some(PAUSE),
             execution,
             platform: Platform {
                 images: ImageTable { needed: true, given: BTreeMap::new() },

@@ -129,6 +129,9 @@ impl Maker {
                 block[flag] = json!(true);
             }
         }
+        if self.chance.percent(10) {
+            block["maxFailures"] = json!(1 + self.chance.below(3));
+        }
         if self.chance.percent(20) {
             block["transfer"] = json!([{"from": "/data/shared", "to": "/data/got"}]);
             block["fetch"] = json!([{"from": "/data/got", "to": "/data/back/{{ index }}"}]);

@@ -114,9 +114,7 @@ impl Execution {
             if block.kind == BlockKind::Parallel || status != Status::Passed && !block.stopping {
                 block.say_of(at, &what);
             }
-            if block.fail_fast && status != Status::Passed {
-                block.stopping = true;
-            }
+            block.stopping |= block.has_failed_enough();
         }
         if matches!(after, InstancePhase::Gone(_)) && block.kind == BlockKind::Parallel {
             block.say_of(at, "cleaned resources");
@@ -147,7 +145,7 @@ impl Execution {
                     let why = why.clone();
                     block.say_of(at, &format!("failed: {why}"));
                     block.move_on(at, InstancePhase::Gone(Status::Failed));
-                    block.stopping |= block.fail_fast;
+                    block.stopping |= block.has_failed_enough();
                 }
                 Work::Child(_) => {}
             }
@@ -162,7 +160,7 @@ impl Execution {
                 continue;
             }
             match self.units.get(&block.instances[at].key) {
-                Some(unit) if unit.at_gate => waiting.push((at, unit.gates)),
+                Some(unit) if unit.at_gate.is_some() => waiting.push((at, unit.gates)),
                 _ => return,
             }
         }

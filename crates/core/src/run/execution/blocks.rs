@@ -38,17 +38,18 @@ impl Execution {
         let (kind, expanded, limits) = match (operation, request) {
             (Operation::Parallel(parallel), Request::Parallel { answers }) => {
                 let expanded = expand_parallel(parallel, &Answers(answers), &origin, platform);
-                let limits = (parallel.parallelism, parallel.fail_fast, parallel.logs.clone());
+                let most = if parallel.fail_fast { Some(1) } else { parallel.max_failures.map(|most| most as usize) };
+                let limits = (parallel.parallelism, most, parallel.logs.clone());
                 (BlockKind::Parallel, expanded, limits)
             }
             (Operation::StartServices { services }, Request::Services { answers }) => {
                 let expanded = expand_services(services, &Answers(answers), &origin, platform);
-                (BlockKind::Services, expanded, (u32::MAX, false, None))
+                (BlockKind::Services, expanded, (u32::MAX, None, None))
             }
             (Operation::Execute(execute), Request::Execute { answers }) => {
                 let expanded = expand_execute(execute, &Answers(answers), &origin, &self.plan.execution.id);
                 let kind = BlockKind::Execute { asynchronous: execute.asynchronous };
-                (kind, expanded, (execute.parallelism, false, None))
+                (kind, expanded, (execute.parallelism, None, None))
             }
             _ => return None,
         };
@@ -64,7 +65,7 @@ impl Execution {
                 phase: InstancePhase::Waiting,
             }],
         };
-        let (parallelism, fail_fast, logs) = limits;
+        let (parallelism, max_failures, logs) = limits;
         let carrier = known
             .carrier
             .as_ref()
@@ -76,7 +77,7 @@ impl Execution {
             kind,
             instances,
             parallelism: parallelism as usize,
-            fail_fast,
+            max_failures,
             logs,
             stopping: self.stop.is_some() && !always && kind != BlockKind::Services,
             always,

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Execution, Unit, UnitPhase};
-use crate::plan::StatusRule;
+use crate::duration::GoDuration;
+use crate::plan::{Limits, StatusRule};
 use crate::run::{
     BlockKind, ChildWant, Ending, InstancePhase, Keep, PackPurpose, ReapHow, Status, StopHow, Timer, Told, UnitKey,
     UnitWant, Wanted, Word, WordId, block::Work,
@@ -45,14 +46,21 @@ impl Execution {
         {
             timers.insert(Timer::Deadline, moment);
         }
-        if self.stop.is_none()
-            && self.is_paused()
-            && let (Some(start), Some(limit)) = (self.paused_at, self.plan.limits.pause)
+        if let (Some(start), Some(limit)) = (self.unopened(), self.plan.limits.pause)
             && let Ok(moment) = after(start, limit)
         {
             timers.insert(Timer::Pause, moment);
         }
         timers
+    }
+
+    /// Since when the execution's own unit has waited at a gate that somebody has to open. Gates of workers open by
+    /// themselves, and a pause that a person asked for lasts as long as the person likes.
+    fn unopened(&self) -> Option<Timestamp> {
+        let main = self.units.get(&UnitKey::main())?;
+        let waits = matches!(main.phase, UnitPhase::Met(_)) && main.over.is_none() && main.refused < main.gates;
+        let asked = self.toggles.last() == Some(&true);
+        main.at_gate.filter(|_| waits && !asked && self.stop.is_none())
     }
 
     fn unit_want(&self, key: &UnitKey, unit: &Unit) -> UnitWant {
@@ -83,6 +91,7 @@ impl Execution {
         UnitWant {
             plan: unit.run.plan().clone(),
             life,
+            start: self.plan.limits.initialization.filter(|_| unit.carrier.is_none()).unwrap_or(Limits::START),
             seq: unit.seq,
             words,
             keep,
@@ -115,6 +124,12 @@ impl Execution {
         }
         if let Some(gates) = self.opened_gates(unit) {
             say(format!("open:{gates}"), Word::Resume { gate: true });
+        }
+        if unit.refused > 0 {
+            let limit = self.plan.limits.pause.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(0);
+            let limit = GoDuration::from_nanos(limit.saturating_mul(1_000_000));
+            let reason = format!("nobody resumed the run within {limit}");
+            say(format!("refuse:{}", unit.refused), Word::Refuse { reason });
         }
         for (step, attempt, block) in self.blocks_of(key) {
             for (place, told) in block.told.iter().enumerate().skip(block.heard) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use testudo_core::run::{Ending, Outcome, Report, Told};
+use testudo_core::run::{Ending, Next, Outcome, Report, Told, UnitRun};
 use tokio::{sync::mpsc, task::AbortHandle, time::Instant};
 
 use super::{Agent, Fall, clock::Limit};
@@ -165,6 +165,17 @@ impl Agent {
             Some((_, gate)) if gate || !only_gate => self.lift_pause(),
             _ => Ok(()),
         }
+    }
+
+    /// Nobody opens the gate in time: what waits behind it is over without having begun.
+    pub(super) fn refuse(&mut self) -> Result<(), Fall> {
+        if !matches!(self.pause, Some((_, true))) {
+            return Ok(());
+        }
+        self.lift_pause()?;
+        let Some(Next::Attempt(step, attempt)) = self.run.as_ref().map(UnitRun::next) else { return Ok(()) };
+        let outcome = Outcome::TimedOut { by: None };
+        self.report(Report::Attempted { step, attempt, outcome, again: false })
     }
 
     pub(super) fn lift_pause(&mut self) -> Result<(), Fall> {
