@@ -59,7 +59,7 @@ impl Planner {
             RunnerKind::Kube => Place::Kube,
         };
         let (content, catalog) = (inputs.content.is_some(), catalog(&read.documents));
-        let platform = Platform { place, images, content, catalog };
+        let platform = Platform { place, images, content, catalog, ..Platform::default() };
         Ok(Planner { read, platform, pause, variables: args::map(&inputs.variable), references })
     }
 

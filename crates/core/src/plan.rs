@@ -16,17 +16,22 @@ mod containers;
 mod expand;
 mod flatten;
 mod images;
+mod names;
 mod notes;
 mod parts;
 mod secrets;
+mod settle;
+#[cfg(test)]
+mod tests;
 
-pub use build::{CatalogEntry, Context, build, service_unit, worker_unit};
+pub use build::{CatalogEntry, Context, build};
 pub use containers::{ContainerPlan, Containers, containers};
 pub use expand::{
     ArtifactFetch, ChildRequest, ExpandFailure, Expanded, PackSource, Transfer, expand_execute, expand_parallel,
-    expand_services, pack_sources,
+    expand_services, foresee_parallel, foresee_services, pack_sources,
 };
 pub use images::{ImageTable, OWN_IMAGE, well_known};
+pub use names::{LONGEST_NAME, claim_name, shortened};
 
 /// Format of the file that holds a plan; additive changes keep it.
 pub const PLAN_VERSION: u32 = 1;
@@ -144,6 +149,9 @@ pub struct Platform {
     /// Plans say nothing of containers, pods and jobs where there are none.
     #[serde(default)]
     pub place: Place,
+    /// On a cluster: the execution that what is made for a run is named after.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub execution: String,
     pub images: ImageTable,
     /// A working tree stands in for repositories (`--content`).
     #[serde(default, skip_serializing_if = "is_false")]
@@ -167,6 +175,34 @@ pub struct UnitPlan {
     /// `global: true` entries, for services and workers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub global_env: Vec<EnvVar>,
+    /// On a cluster: settings of its pod and its Job as the author wrote them, checked, final, and not looked into.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod: Option<Node>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<Node>,
+    /// On a cluster: volume claims that are made for it and go with it, by their real names ([`claim_name`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pvcs: Option<Node>,
+    #[serde(default, skip_serializing_if = "Layout::is_together")]
+    pub layout: Layout,
+}
+
+/// `spec.system.layout`: how the containers of a pod follow one another.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Layout {
+    /// Started at once, each idle until its turn.
+    #[default]
+    Together,
+    /// One after the other.
+    Sequential,
+}
+
+impl Layout {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    fn is_together(&self) -> bool {
+        *self == Layout::Together
+    }
 }
 
 /// What a unit is to its execution.

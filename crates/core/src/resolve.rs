@@ -26,5 +26,5 @@ pub use check::check_value;
 pub use config::{Given, Recorded, SENSITIVE, Sensitive};
 pub use hidden::without_steps;
 pub use identity::Identity;
-pub use merge::container as merge_container;
+pub use merge::{container as merge_container, pod as merge_pod};
 pub use pipeline::{Failure, GlobalTemplate, Phase, Request, Resolved, resolve};

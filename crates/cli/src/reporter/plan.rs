@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use testudo_core::{
-    plan::{Operation, Parallel, Plan, Role, UnitPlan, expand_execute, expand_parallel, expand_services},
+    plan::{Operation, Parallel, Plan, Role, UnitPlan, expand_execute, foresee_parallel, foresee_services},
     run::Work,
 };
 
@@ -130,7 +130,7 @@ impl View<'_> {
     fn service(&mut self, name: &str, block: testudo_core::source::Node, below: usize) -> Vec<String> {
         let space = " ".repeat(below);
         let services = [(name.to_owned(), block)];
-        let expanded = match expand_services(&services, &Unknown, "", &self.plan.platform) {
+        let expanded = match foresee_services(&services, &Unknown, &self.plan.platform) {
             Ok(expanded) => expanded,
             Err(error) => return vec![format!("{space}{}   {}", bold(name), error.message)],
         };
@@ -162,7 +162,7 @@ impl View<'_> {
         let most = unknown.most;
         self.later.extend(unknown.later);
         let known = Parallel { block, ..parallel.clone() };
-        let expanded = match expand_parallel(&known, &Unknown, "", &self.plan.platform) {
+        let expanded = match foresee_parallel(&known, &Unknown, &self.plan.platform) {
             Ok(expanded) => expanded,
             Err(error) => return (error.to_string(), Vec::new()),
         };

@@ -5,21 +5,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Deadline, Execute, ExecuteEntry, ExpandFailure, Expanded, FetchEntry, File, Git, Identity, Limits, Note, Operation,
-    PLAN_VERSION, Parallel, Place, Plan, Platform, Probe, ProbeAction, Reference, Retry, Role, ServicePlan, StatusRule,
-    Surroundings, Tarball, UnitPlan, Unpack,
+    Deadline, Execute, ExecuteEntry, ExpandFailure, Expanded, FetchEntry, File, Git, Identity, Layout, Limits, Note,
+    Operation, PLAN_VERSION, Parallel, Place, Plan, Platform, Probe, ProbeAction, Reference, Retry, Role, ServicePlan,
+    StatusRule, Surroundings, Tarball, UnitPlan, Unpack,
     container::{Around, reference},
-    expand::{expand_parallel, expand_services},
+    expand::{foresee_parallel, foresee_services},
     flatten::{Raw, flatten, number, slug},
+    names::claim_name,
     notes,
     parts::{REPOSITORY, artifacts_of, git_of, selects, texts},
     secrets::{SecretCalls, secret_calls},
+    settle::{self, Certainty},
 };
 use crate::{
     duration,
     expr::{Expr, ExprError, Scope},
+    resolve::{Pass, apply, merge_pod},
     run::Work,
-    source::{Diagnostic, Node},
+    source::{Diagnostic, Node, Path},
+    workflow::table,
 };
 
 /// What a plan is made with, beside the workflow.
@@ -41,7 +45,12 @@ pub struct CatalogEntry {
 
 /// Plans an execution, or says everything that is in the way.
 pub fn build(spec: &Node, context: &Context) -> Result<Plan, Vec<Diagnostic>> {
-    let mut builder = Builder::new(&context.platform);
+    let mut platform = context.platform.clone();
+    if platform.place == Place::Kube {
+        platform.execution.clone_from(&context.execution.id);
+    }
+    let making = Making { owner: &context.execution.id, ..Making::of(&platform) };
+    let mut builder = Builder::new(making, "spec");
     let main = builder.unit(spec, Role::Main, &[], &[]);
     if builder.problems.is_empty() && !main.steps.iter().any(|step| step.operation.is_some()) {
         builder.problems.push(
@@ -74,18 +83,49 @@ pub fn build(spec: &Node, context: &Context) -> Result<Plan, Vec<Diagnostic>> {
         limits,
         status,
         notes,
-        platform: context.platform.clone(),
+        platform,
     })
 }
 
+/// How the steps of a unit are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// All of them out.
+    Spec,
+    /// The fields of the first stand right in the block.
+    Short,
+    /// The fields of the one `run` stand right in the block.
+    Run,
+}
+
+/// What units are made with beside their text.
+#[derive(Clone, Copy)]
+pub(super) struct Making<'a> {
+    pub(super) platform: &'a Platform,
+    pub(super) certainty: Certainty,
+    /// What its own volume claims are named after.
+    pub(super) owner: &'a str,
+}
+
+impl<'a> Making<'a> {
+    pub(super) fn of(platform: &'a Platform) -> Self {
+        Making { platform, certainty: Certainty::Final, owner: "" }
+    }
+
+    /// For a look ahead, before everything is known.
+    pub(super) fn draft(self) -> Self {
+        Making { certainty: Certainty::Draft, ..self }
+    }
+}
+
 /// Plans one worker of a `parallel` block from its instance's text.
-pub fn worker_unit(
+pub(super) fn worker_unit(
     instance: &Node,
-    platform: &Platform,
+    making: Making<'_>,
     packs: &[Unpack],
     fetches: &[FetchEntry],
 ) -> Result<UnitPlan, Vec<Diagnostic>> {
-    let mut builder = Builder::new(platform);
+    let mut builder = Builder::new(making, "");
     let mut spec = instance.clone();
     let short: Vec<_> =
         SHORT_FORM.iter().filter_map(|field| spec.take(field).map(|node| ((*field).to_owned(), node))).collect();
@@ -93,6 +133,7 @@ pub fn worker_unit(
         let mut steps = vec![Node::map(short)];
         steps.extend(spec.get_items("steps").iter().cloned());
         spec.set("steps", Node::list(steps));
+        builder.form = Form::Short;
     }
     let unit = builder.unit(&spec, Role::Worker, packs, fetches);
     if builder.problems.is_empty() { Ok(unit) } else { Err(builder.problems) }
@@ -103,8 +144,9 @@ pub(super) const SHORT_FORM: &[&str] =
     &["delay", "shell", "run", "execute", "artifacts", "negative", "optional", "paused", "retry", "timeout"];
 
 /// Plans one instance of a service from its text.
-pub fn service_unit(instance: &Node, platform: &Platform, packs: &[Unpack]) -> Result<UnitPlan, Vec<Diagnostic>> {
-    let mut builder = Builder::new(platform);
+pub(super) fn service_unit(instance: &Node, making: Making<'_>, packs: &[Unpack]) -> Result<UnitPlan, Vec<Diagnostic>> {
+    let mut builder = Builder::new(making, "");
+    builder.form = Form::Run;
     let service = ServicePlan {
         probe: instance.get("readinessProbe").and_then(|node| builder.probe(node)),
         timeout: builder.duration(instance, "timeout"),
@@ -115,7 +157,7 @@ pub fn service_unit(instance: &Node, platform: &Platform, packs: &[Unpack]) -> R
     run.span = instance.span;
     for (key, value) in instance.entries() {
         match &**key {
-            "content" | "pod" => spec.set(key, value.clone()),
+            "content" | "pod" | "job" | "pvcs" => spec.set(key, value.clone()),
             key if RUN_FIELDS.contains(&key) => run.set(key, value.clone()),
             _ => {}
         }
@@ -152,7 +194,14 @@ fn deadline(spec: &Node) -> Option<Deadline> {
 }
 
 struct Builder<'a> {
+    making: Making<'a>,
     platform: &'a Platform,
+    /// Where it is, for messages.
+    path: Path,
+    form: Form,
+    /// Of the unit, as template text.
+    pod: Option<Node>,
+    namespace: Option<Node>,
     problems: Vec<Diagnostic>,
     ids: BTreeSet<String>,
     references: BTreeSet<Reference>,
@@ -160,9 +209,14 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(platform: &'a Platform) -> Self {
+    fn new(making: Making<'a>, path: &str) -> Self {
         Builder {
-            platform,
+            making,
+            platform: making.platform,
+            path: Path::new(path),
+            form: Form::Spec,
+            pod: None,
+            namespace: None,
             problems: Vec::new(),
             ids: BTreeSet::new(),
             references: BTreeSet::new(),
@@ -171,12 +225,16 @@ impl<'a> Builder<'a> {
     }
 
     fn unit(&mut self, spec: &Node, role: Role, packs: &[Unpack], fetches: &[FetchEntry]) -> UnitPlan {
+        let (spec, pvcs) = &self.claims(spec);
         self.reserve_ids(spec);
+        self.pod = spec.get("pod").cloned();
+        self.namespace = spec.get("job").and_then(|job| job.get("namespace")).cloned();
         let mut secrets = SecretCalls::default();
         secret_calls(spec, &mut secrets);
         self.references.append(&mut secrets.into_references());
-        let around = Around::default().enter(spec.get("container"), None);
-        let around = with_content(&around, spec);
+        let container = self.container(spec, "container");
+        let around = Around::default().enter(container.as_ref(), None);
+        let around = self.with_content(&around, spec);
         let mut root = Raw { category: "Workflow".to_owned(), kind: "root", ..Raw::default() };
         root.conditions.push("true".to_owned());
         if !packs.is_empty() {
@@ -190,10 +248,7 @@ impl<'a> Builder<'a> {
         let (start, stop) = self.services(spec, &around);
         root.children.extend(start);
         for list in ["setup", "steps", "after"] {
-            for step in spec.get_items(list) {
-                let raw = self.step(step, &around);
-                root.children.push(raw);
-            }
+            root.children.extend(self.steps(spec, list, &around));
         }
         root.children.extend(stop);
         if !fetches.is_empty() {
@@ -209,6 +264,69 @@ impl<'a> Builder<'a> {
             steps: number(flatten(root)),
             references: std::mem::take(&mut self.references).into_iter().collect(),
             global_env: global_env.surroundings().env,
+            pod: self.part(spec, "pod"),
+            job: self.part(spec, "job"),
+            pvcs: pvcs.clone(),
+            layout: match spec.get("system").and_then(|system| system.get_str("layout")) {
+                Some("sequential") => Layout::Sequential,
+                _ => Layout::Together,
+            },
+        }
+    }
+
+    /// Volume claims by their real names, and the text of the unit with these names in it.
+    fn claims(&mut self, spec: &Node) -> (Node, Option<Node>) {
+        let Some(pvcs) = self.part(spec, "pvcs") else { return (spec.clone(), None) };
+        let name = |key: &str| claim_name(self.making.owner, key);
+        let named = Node::map(pvcs.entries().iter().map(|(key, claim)| (name(key), claim.clone())));
+        let claims = settle::Claims { pvcs: &pvcs, name: &name };
+        let pass = Pass { path: self.path.as_str(), ..Pass::default() };
+        match apply(spec, &table::SPEC, &[&claims], pass) {
+            Ok(spec) => (spec, Some(named)),
+            Err(found) => {
+                self.report(found);
+                (spec.clone(), Some(named))
+            }
+        }
+    }
+
+    /// Settings that are only carried to a cluster, where there is one.
+    fn part(&mut self, spec: &Node, field: &str) -> Option<Node> {
+        let part = spec.get(field).filter(|part| self.platform.place == Place::Kube && !part.entries().is_empty())?;
+        match settle::part(part, field, self.making.certainty, self.path.as_str()) {
+            Ok(part) => Some(part),
+            Err(found) => {
+                self.report(found);
+                None
+            }
+        }
+    }
+
+    /// What instances of a block take over from the pod and the Job around them: a worker everything, a service what
+    /// gets it its image; and all of them live where their execution lives.
+    fn hand_down(&self, block: &mut Node, is_service: bool) {
+        if self.platform.place == Place::Process {
+            return;
+        }
+        let outer = match (&self.pod, is_service) {
+            (Some(pod), true) => {
+                pod.get("imagePullSecrets").map(|names| Node::map([("imagePullSecrets", names.clone())]))
+            }
+            (pod, _) => pod.clone(),
+        };
+        if let Some(outer) = outer {
+            let merged = match block.get("pod") {
+                Some(own) => merge_pod(&outer, own),
+                None => outer,
+            };
+            block.set("pod", merged);
+        }
+        if let Some(namespace) = &self.namespace {
+            let mut job = block.get("job").cloned().unwrap_or_default();
+            if job.get("namespace").is_none() {
+                job.set("namespace", namespace.clone());
+                block.set("job", job);
+            }
         }
     }
 
@@ -248,8 +366,9 @@ impl<'a> Builder<'a> {
 
     /// One step: a group with its operations in their fixed order.
     fn step(&mut self, step: &Node, outer: &Around) -> Raw {
-        let around = outer.enter(step.get("container"), step.get_str("workingDir"));
-        let around = with_content(&around, step);
+        let container = self.container(step, "container");
+        let around = outer.enter(container.as_ref(), step.get_str("workingDir"));
+        let around = self.with_content(&around, step);
         let condition = step.get_str("condition").filter(|text| !text.trim().is_empty());
         let mut group = Raw {
             id: self.id(step),
@@ -274,8 +393,8 @@ impl<'a> Builder<'a> {
         let (start, stop) = self.services(step, &around);
         operations.extend(start);
         operations.extend(self.nested(step, "setup", &around));
-        if let Some(run) = step.get("run") {
-            operations.extend(self.run(run, &around, retry.as_ref()));
+        if let Some(run) = self.container(step, "run") {
+            operations.extend(self.run(&run, &around, retry.as_ref()));
         }
         if let Some(shell) = step.get_str("shell") {
             operations.push(self.shell(shell, &around, retry.as_ref()));
@@ -310,9 +429,82 @@ impl<'a> Builder<'a> {
     }
 
     fn nested(&mut self, step: &Node, list: &str, around: &Around) -> Option<Raw> {
-        let items = step.get_items(list);
-        let children: Vec<Raw> = items.iter().map(|inner| self.step(inner, around)).collect();
+        let children = self.steps(step, list, around);
         (!children.is_empty()).then(|| Raw { children, invisible: true, ..Raw::default() })
+    }
+
+    /// The steps of a list.
+    fn steps(&mut self, holder: &Node, list: &str, around: &Around) -> Vec<Raw> {
+        let unwritten = usize::from(self.form != Form::Spec && list == "steps" && self.path.as_str().is_empty());
+        let mut raw = Vec::new();
+        for (index, step) in holder.get_items(list).iter().enumerate() {
+            if index < unwritten {
+                raw.push(self.step(step, around));
+            } else {
+                let mark = self.path.key(list);
+                self.path.index(index - unwritten);
+                raw.push(self.step(step, around));
+                self.path.leave(mark);
+            }
+        }
+        raw
+    }
+
+    /// Container settings of a level, settled where there are containers.
+    fn container(&mut self, level: &Node, field: &str) -> Option<Node> {
+        let container = level.get(field)?;
+        if self.platform.place == Place::Process {
+            return Some(container.clone());
+        }
+        let mark = self.path.as_str().len();
+        if self.form != Form::Run {
+            self.path.key(field);
+        }
+        let settled = settle::container(container, self.making.certainty, self.path.as_str());
+        self.path.leave(mark);
+        Some(settled.unwrap_or_else(|found| {
+            self.report(found);
+            container.clone()
+        }))
+    }
+
+    /// Says what is wrong, once: a block's text is looked at where it stands and where it is used.
+    fn report(&mut self, found: Vec<Diagnostic>) {
+        for one in found {
+            if !self.problems.iter().any(|known| known.message == one.message && known.at == one.at) {
+                self.problems.push(one);
+            }
+        }
+    }
+
+    /// A level's surroundings with the files and volumes of its content.
+    fn with_content(&mut self, around: &Around, level: &Node) -> Around {
+        let around = with_content(around, level);
+        let Some(content) = level.get("content").filter(|_| self.platform.place == Place::Kube) else { return around };
+        let mark = self.path.key("content");
+        let check = |path: &mut Path, holder: &Node, field: &str| {
+            let node = holder.get(field)?;
+            let error = settle::text(node.as_str()?, self.making.certainty).err()?;
+            let inner = path.key(field);
+            let finding = Diagnostic::error("expression", error.message).at(node.span).path(path.as_str());
+            path.leave(inner);
+            Some(finding.help("a pod is made with all its volumes: their paths have to be known by then"))
+        };
+        let mut found = Vec::new();
+        if let Some(git) = content.get("git") {
+            let inner = self.path.key("git");
+            found.extend(check(&mut self.path, git, "mountPath"));
+            self.path.leave(inner);
+        }
+        for (index, tarball) in content.get_items("tarball").iter().enumerate() {
+            let inner = self.path.key("tarball");
+            self.path.index(index);
+            found.extend(check(&mut self.path, tarball, "path"));
+            self.path.leave(inner);
+        }
+        self.path.leave(mark);
+        self.report(found);
+        around
     }
 
     fn timeout(&mut self, step: &Node) -> Option<String> {
@@ -457,11 +649,12 @@ impl<'a> Builder<'a> {
                 let env = global.iter().chain(block.get_items("env")).cloned().collect::<Vec<_>>();
                 block.set("env", Node::list(env));
             }
-            if let Err(problems) = service_unit(&block, self.platform, &[]) {
-                self.problems.extend(problems);
+            self.hand_down(&mut block, true);
+            if let Err(problems) = service_unit(&block, self.making.draft(), &[]) {
+                self.report(problems);
             } else {
                 let alone = [(name.to_string(), block.clone())];
-                self.look_at_instances(&block, expand_services(&alone, &Nothing, "", self.platform));
+                self.look_at_instances(&block, foresee_services(&alone, &Nothing, self.platform));
             }
             logs.push((name.to_string(), block.get_str("logs").map(str::to_owned)));
             services.push((name.to_string(), block));
@@ -481,9 +674,10 @@ impl<'a> Builder<'a> {
             };
             block.set("container", merged);
         }
+        self.hand_down(&mut block, false);
         // Problems of the workers are problems of the plan, said once.
-        if let Err(problems) = worker_unit(&block, self.platform, &[], &[]) {
-            self.problems.extend(problems);
+        if let Err(problems) = worker_unit(&block, self.making.draft(), &[], &[]) {
+            self.report(problems);
         }
         let parallel = Parallel {
             parallelism: block.get_int("parallelism").and_then(|n| u32::try_from(n).ok()).unwrap_or(1000),
@@ -497,7 +691,7 @@ impl<'a> Builder<'a> {
             block,
         };
         if self.problems.is_empty() {
-            self.look_at_instances(&parallel.block, expand_parallel(&parallel, &Nothing, "", self.platform));
+            self.look_at_instances(&parallel.block, foresee_parallel(&parallel, &Nothing, self.platform));
         }
         Operation::Parallel(Box::new(parallel))
     }

@@ -1,5 +1,6 @@
 //! What an inner level inherits from the levels around it (`workflow-schema.md` 5.3), and the typed form of it.
 
+use super::settle::CARRIED;
 use crate::{
     plan::{Credential, EnvFrom, EnvVar, File, Reference, ReferenceKind, Surroundings},
     source::Node,
@@ -13,9 +14,6 @@ pub(super) struct Around {
     pub(super) files: Vec<File>,
     pub(super) volumes: Vec<String>,
 }
-
-/// Fields of a container that only a platform with containers can carry out.
-const CARRIED: &[&str] = &["imagePullPolicy", "resources", "securityContext", "volumeMounts"];
 
 impl Around {
     /// Goes one level in: `container` is the level's own block, `working_dir` its own field beside it.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Execute, FetchEntry, Labels, Parallel, Platform, UnitPlan, Unpack,
-    build::{service_unit, worker_unit},
+    build::{Making, service_unit, worker_unit},
     parts::texts,
 };
 use crate::{
@@ -131,6 +131,24 @@ pub fn expand_parallel(
     origin: &str,
     platform: &Platform,
 ) -> Result<Vec<Expanded>, ExpandFailure> {
+    workers(parallel, scope, origin, Making::of(platform))
+}
+
+/// The same before a run, as far as it can be foreseen: what has to be known of an instance may still come.
+pub fn foresee_parallel(
+    parallel: &Parallel,
+    scope: &dyn Scope,
+    platform: &Platform,
+) -> Result<Vec<Expanded>, ExpandFailure> {
+    workers(parallel, scope, "", Making::of(platform).draft())
+}
+
+fn workers(
+    parallel: &Parallel,
+    scope: &dyn Scope,
+    origin: &str,
+    making: Making<'_>,
+) -> Result<Vec<Expanded>, ExpandFailure> {
     let scope = WithoutEnv(scope);
     let expansion = split::expand(&parallel.block, &[&scope], split::DEFAULT_LIMIT)?;
     let mut packs = Packs::new(origin);
@@ -147,7 +165,9 @@ pub fn expand_parallel(
         let transfers = packs.transfers(&node);
         let unpacks: Vec<_> =
             transfers.iter().map(|one| Unpack { pack: one.pack.clone(), to: one.to.clone() }).collect();
-        let work = work(worker_unit(&node, platform, &unpacks, &fetches(&node)));
+        let owner = owner(making.platform, origin, instance.index);
+        let making = Making { owner: &owner, ..making };
+        let work = work(worker_unit(&node, making, &unpacks, &fetches(&node)));
         expanded.push(Expanded {
             group: String::new(),
             index: instance.index,
@@ -167,6 +187,24 @@ pub fn expand_services(
     scope: &dyn Scope,
     origin: &str,
     platform: &Platform,
+) -> Result<Vec<Expanded>, ExpandFailure> {
+    instances_of_services(services, scope, origin, Making::of(platform))
+}
+
+/// The same before a run, as far as it can be foreseen.
+pub fn foresee_services(
+    services: &[(String, Node)],
+    scope: &dyn Scope,
+    platform: &Platform,
+) -> Result<Vec<Expanded>, ExpandFailure> {
+    instances_of_services(services, scope, "", Making::of(platform).draft())
+}
+
+fn instances_of_services(
+    services: &[(String, Node)],
+    scope: &dyn Scope,
+    origin: &str,
+    making: Making<'_>,
 ) -> Result<Vec<Expanded>, ExpandFailure> {
     let scope = WithoutEnv(scope);
     let mut packs = Packs::new(origin);
@@ -190,13 +228,15 @@ pub fn expand_services(
             let transfers = packs.transfers(&node);
             let unpacks: Vec<_> =
                 transfers.iter().map(|one| Unpack { pack: one.pack.clone(), to: one.to.clone() }).collect();
+            let owner = owner(making.platform, &format!("{origin}-{name}"), instance.index);
+            let making = Making { owner: &owner, ..making };
             expanded.push(Expanded {
                 group: name.clone(),
                 index: instance.index,
                 position: expanded.len(),
                 description: node.get_str("description").unwrap_or_default().to_owned(),
                 labels,
-                work: work(service_unit(&node, platform, &unpacks)),
+                work: work(service_unit(&node, making, &unpacks)),
                 transfers,
             });
         }
@@ -331,6 +371,11 @@ fn instantiate(
     scope: &dyn Scope,
 ) -> Result<Node, Vec<Diagnostic>> {
     split::instantiate(block, object, instance, &[scope], Finalizer::Preserve, "")
+}
+
+/// What the claims of an instance are named after.
+fn owner(platform: &Platform, origin: &str, index: usize) -> String {
+    format!("{}-{origin}-{index}", platform.execution)
 }
 
 /// What the parent has to pack for its instances, once a source.

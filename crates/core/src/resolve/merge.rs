@@ -178,7 +178,8 @@ pub(super) fn content(low: &Node, high: &Node) -> Node {
     fields(low, high, &[(&["files", "tarball"], list), (&["git"], whole)])
 }
 
-pub(super) fn pod(low: &Node, high: &Node) -> Node {
+/// Settings of a pod.
+pub fn pod(low: &Node, high: &Node) -> Node {
     const LISTS: &[&str] =
         &["volumes", "imagePullSecrets", "tolerations", "hostAliases", "topologySpreadConstraints", "schedulingGates"];
     let special: &[(&[&str], Rule)] = &[

@@ -15,6 +15,7 @@ mod step;
 
 pub use container::{CONTAINER, ENV_VAR, RUN, VALUE_SOURCE};
 pub use content::{CONTENT, TARBALL};
+pub use kubernetes::{FREE_FLAGS, FREE_NUMBERS};
 pub use operation::{ARTIFACTS, EXECUTE, EXECUTE_TEST, EXECUTE_WORKFLOW, PARALLEL, SERVICE, TARBALL_PACK, TRANSFER};
 pub use other::{EXECUTION_SPEC, TEST_TRIGGER, WEBHOOK, WEBHOOK_TEMPLATE, WORKFLOW_TRIGGER};
 pub use pod::{JOB, POD, PVC};
@@ -95,6 +96,8 @@ pub enum Rule {
     /// A regular expression and how to say it.
     Pattern(&'static str, &'static str),
     Range(i64, i64),
+    /// Text stands for a whole number once it is final.
+    Number,
 }
 
 const fn field(name: &'static str, shape: Shape, doc: &'static str) -> Field {
@@ -176,6 +179,11 @@ impl Field {
 
     const fn range(mut self, low: i64, high: i64) -> Self {
         self.rule = Rule::Range(low, high);
+        self
+    }
+
+    const fn number(mut self) -> Self {
+        self.rule = Rule::Number;
         self
     }
 

@@ -4,12 +4,18 @@ use super::{Object, Shape, field, flag, object, text, texts};
 
 pub(super) const QUANTITY: &str = r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$";
 
+/// Numbers and flags in the parts that are free in shape (`affinity`, `topologySpreadConstraints`, `volumes`): there a
+/// template gives text as well, and Kubernetes takes none.
+pub static FREE_NUMBERS: &[&str] =
+    &["weight", "maxSkew", "minDomains", "defaultMode", "mode", "expirationSeconds", "partition", "lun"];
+pub static FREE_FLAGS: &[&str] = &["readOnly", "optional"];
+
 pub(super) static SECURITY_CONTEXT: Object = Object::new(
     "a security context",
     &[&[
         flag("privileged", "All rights of the host."),
-        field("runAsUser", Shape::IntOrText, "User id.").template(),
-        field("runAsGroup", Shape::IntOrText, "Group id.").template(),
+        field("runAsUser", Shape::IntOrText, "User id.").template().number(),
+        field("runAsGroup", Shape::IntOrText, "Group id.").template().number(),
         flag("runAsNonRoot", "Refuse to run as root."),
         flag("readOnlyRootFilesystem", "Mount the image read-only."),
         flag("allowPrivilegeEscalation", "Whether a process may gain rights."),
@@ -26,10 +32,10 @@ pub(super) static SECURITY_CONTEXT: Object = Object::new(
 pub(super) static POD_SECURITY_CONTEXT: Object = Object::new(
     "a pod security context",
     &[&[
-        field("runAsUser", Shape::IntOrText, "User id.").template(),
-        field("runAsGroup", Shape::IntOrText, "Group id.").template(),
+        field("runAsUser", Shape::IntOrText, "User id.").template().number(),
+        field("runAsGroup", Shape::IntOrText, "Group id.").template().number(),
         flag("runAsNonRoot", "Refuse to run as root."),
-        field("fsGroup", Shape::IntOrText, "Group that owns volumes.").template(),
+        field("fsGroup", Shape::IntOrText, "Group that owns volumes.").template().number(),
         text("fsGroupChangePolicy", "When volumes change their group.").template(),
         field("supplementalGroups", Shape::List(&Shape::Int64), "Further groups."),
         text("supplementalGroupsPolicy", "Where further groups come from.").template(),

@@ -1,0 +1,307 @@
+//! What the units of a workflow are made of on a cluster: text in, text out.
+
+use std::fmt::Write as _;
+
+use insta::assert_snapshot;
+
+use super::{
+    Context, Identity, Operation, Place, Plan, Platform, Step, UnitPlan, build, containers, expand_parallel,
+    expand_services,
+};
+use crate::{
+    expr::{Expr, ExprError, Scope},
+    resolve::{self, Given, Request, resolve},
+    run::Work,
+    source::{Diagnostic, Node, Scalars, parse_first},
+    workflow::{Document, DocumentKind},
+};
+
+/// Plans a workflow of the name `wf` for a cluster.
+fn planned(spec: &str, place: Place) -> Result<Plan, Vec<Diagnostic>> {
+    let spec = parse_first(spec, Scalars::Kubernetes).unwrap();
+    let document = Document::new(DocumentKind::Workflow, "wf", spec);
+    let identity = resolve::Identity { id: "e1".into(), name: "wf-1".into(), ..resolve::Identity::default() };
+    let given = Given::default();
+    let request = Request { identity: Some(&identity), ..Request::new(&document, &[], &given) };
+    let resolved = resolve(request).map_err(|failure| failure.diagnostics)?;
+    let mut platform = Platform { place, ..Platform::default() };
+    platform.images.needed = true;
+    let execution = Identity { id: "e1".to_owned(), ..Identity::default() };
+    build(&resolved.spec, &Context { workflow: "wf".to_owned(), execution, platform, pause: None })
+}
+
+/// A run in which nothing else is known.
+struct Nothing;
+
+impl Scope for Nothing {
+    fn get(&self, _: &str) -> Result<Option<Expr>, ExprError> {
+        Ok(None)
+    }
+}
+
+/// Everything that the pods of a workflow are made with, main unit first, then blocks in the order of their steps.
+fn pods(spec: &str) -> String {
+    match planned(spec, Place::Kube) {
+        Ok(plan) => {
+            let mut out = String::new();
+            describe("main", &plan.main, &plan.platform, &mut out);
+            out
+        }
+        Err(problems) => listed(&problems),
+    }
+}
+
+fn listed(problems: &[Diagnostic]) -> String {
+    let lines = problems.iter().map(|one| format!("error: {}: {}", one.path, one.message));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn json<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_string(value).unwrap()
+}
+
+fn describe(name: &str, unit: &UnitPlan, platform: &Platform, out: &mut String) {
+    let _ = writeln!(out, "{name}");
+    for (field, node) in [("pod", &unit.pod), ("job", &unit.job), ("pvcs", &unit.pvcs)] {
+        if let Some(node) = node {
+            let _ = writeln!(out, "  {field} {}", json(node));
+        }
+    }
+    let made = containers(unit);
+    for (at, container) in made.list.iter().enumerate() {
+        let image = container.image.as_deref().unwrap_or("(ours)");
+        let settings =
+            if container.settings == Node::map::<&str>([]) { String::new() } else { json(&container.settings) };
+        let _ = write!(out, "  {at} {image} {settings}");
+        for volume in &container.volumes {
+            let _ = write!(out, " +{volume}");
+        }
+        for reference in &container.references {
+            let _ = write!(out, " {}", unit.references[*reference].path());
+        }
+        let steps = unit.steps.iter().zip(&made.of_step).filter(|(_, of)| **of == Some(at)).map(|(step, _)| step);
+        let _ = writeln!(out, ": {}", steps.map(Step::label).collect::<Vec<_>>().join(", "));
+    }
+    for step in &unit.steps {
+        let expanded = match &step.operation {
+            Some(Operation::Parallel(parallel)) => expand_parallel(parallel, &Nothing, &step.r#ref, platform),
+            Some(Operation::StartServices { services }) => expand_services(services, &Nothing, &step.r#ref, platform),
+            _ => continue,
+        };
+        for one in expanded.unwrap() {
+            let name = format!("{name}/{}{}/{}", step.r#ref, one.group, one.index);
+            match one.work {
+                Work::Unit(unit) => describe(&name, &unit, platform, out),
+                Work::Broken(why) => {
+                    let _ = writeln!(out, "{name}\n  error: {why}");
+                }
+                Work::Child(_) => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn steps_with_equal_image_and_settings_share_a_container() {
+    assert_snapshot!(pods("
+        container: {image: alpine, resources: {requests: {cpu: 1, memory: 1Gi}}}
+        steps:
+        - {name: a, shell: make}
+        - {name: b, container: {env: [{name: X, value: y}], workingDir: /x}, shell: make}
+        - {name: c, run: {image: node, command: [npm]}}
+        - {name: d, container: {resources: {requests: {memory: 1Gi, cpu: '1'}}}, shell: make}
+        - {name: e, container: {resources: {requests: {cpu: 2}}}, shell: make}
+        - {name: f, container: {imagePullPolicy: Always}, shell: make}
+    "), @r#"
+    main
+      0 alpine {"resources":{"requests":{"cpu":"1","memory":"1Gi"}}}: a, b, d
+      1 node {"resources":{"requests":{"cpu":"1","memory":"1Gi"}}}: c
+      2 alpine {"resources":{"requests":{"cpu":"2"}}}: e
+      3 alpine {"imagePullPolicy":"Always","resources":{"requests":{"cpu":"1","memory":"1Gi"}}}: f
+    "#);
+}
+
+#[test]
+fn our_own_image_leads_wherever_it_is_needed() {
+    assert_snapshot!(pods("
+        container: {image: alpine, resources: {limits: {memory: 1Gi}}, securityContext: {runAsUser: 7, privileged: true}}
+        steps:
+        - {name: a, shell: make}
+        - {name: b, content: {git: {uri: 'https://e.org', mountPath: /src}}, shell: make}
+    "), @r#"
+    main
+      0 (ours) {"securityContext":{"runAsUser":7}} +/src: Clone Git repository
+      1 alpine {"resources":{"limits":{"memory":"1Gi"}},"securityContext":{"privileged":true,"runAsUser":7}} +/src: a, Run shell command
+    "#);
+    assert_snapshot!(pods("
+        steps:
+        - {name: a, run: {image: alpine, command: [make]}}
+        - {name: b, container: {resources: {limits: {memory: 1Gi}}}, shell: make}
+        - {name: c, content: {git: {uri: 'https://e.org'}}, shell: make}
+    "), @r#"
+    main
+      0 (ours)  +/data/repo: Clone Git repository, Run shell command
+      1 alpine : a
+      2 (ours) {"resources":{"limits":{"memory":"1Gi"}}}: b
+    "#);
+    assert_snapshot!(pods("{steps: [{name: wait, delay: 1s}]}"), @"
+    main
+      0 (ours) :
+    ");
+}
+
+#[test]
+fn the_leader_sees_the_files_that_others_name() {
+    assert_snapshot!(pods("
+        pod: {volumes: [{name: v, emptyDir: {}}]}
+        steps:
+        - {name: a, content: {git: {uri: 'https://e.org', mountPath: /src}}}
+        - name: b
+          container: {image: alpine, workingDir: /w, volumeMounts: [{name: v, mountPath: results}]}
+          shell: make
+          artifacts: {paths: ['*']}
+    "), @r#"
+    main
+      pod {"volumes":[{"name":"v","emptyDir":{}}]}
+      0 (ours) {"volumeMounts":[{"mountPath":"/w/results","name":"v"}]} +/src: a
+      1 alpine {"volumeMounts":[{"mountPath":"/w/results","name":"v"}]}: Run shell command
+    "#);
+}
+
+#[test]
+fn settings_of_pod_and_job_are_final_and_numbers_are_numbers() {
+    assert_snapshot!(pods("
+        config: {uid: {type: integer, default: 7}}
+        job: {labels: {'{{ workflow.name }}': '{{ execution.id }}'}, namespace: 'team-{{ workflow.name }}'}
+        pod:
+          serviceAccountName: '{{ execution.id }}'
+          securityContext: {runAsUser: '{{ config.uid }}', fsGroup: '{{ config.uid + 1 }}', supplementalGroups: [1]}
+          affinity: {podAntiAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: '{{ config.uid }}'}]}}
+          volumes: [{name: s, secret: {secretName: s, defaultMode: '{{ 256 + 32 }}', optional: '{{ 1 == 1 }}'}}]
+          labels: {braces: '{{ \"{{x}}\" }}'}
+        container: {image: alpine, securityContext: {runAsUser: '{{ config.uid }}'}}
+        steps: [{name: a, shell: make}]
+    "), @r#"
+    main
+      pod {"serviceAccountName":"e1","securityContext":{"runAsUser":7,"fsGroup":8,"supplementalGroups":[1]},"affinity":{"podAntiAffinity":{"preferredDuringSchedulingIgnoredDuringExecution":[{"weight":7}]}},"volumes":[{"name":"s","secret":{"secretName":"s","defaultMode":288,"optional":true}}],"labels":{"braces":"{{x}}"}}
+      job {"labels":{"wf":"e1"},"namespace":"team-wf"}
+      0 alpine {"securityContext":{"runAsUser":7}}: a
+    "#);
+}
+
+#[test]
+fn what_a_run_would_have_to_tell_comes_too_late_for_a_pod() {
+    assert_snapshot!(pods("
+        pod: {nodeSelector: {a: '{{ env.NODE }}'}, securityContext: {runAsUser: 'me'}}
+        steps:
+        - {name: a, shell: make}
+        - {name: b, steps: [{shell: make}, {run: {image: '{{ env.IMAGE }}', command: [make]}}]}
+        - {name: c, content: {git: {uri: 'https://e.org', mountPath: '/{{ env.DIR }}'}}}
+        - {name: d, container: {resources: {limits: {cpu: '{{ env.CPU }}'}}}, shell: make}
+    "), @"
+    error: spec.steps[1].steps[1].run.image: error while accessing env.IMAGE: unknown variable
+    error: spec.steps[2].content.git.mountPath: error while accessing env.DIR: unknown variable
+    error: spec.steps[3].container.resources.limits.cpu: error while accessing env.CPU: unknown variable
+    error: spec.pod.nodeSelector.a: error while accessing env.NODE: unknown variable
+    error: spec.pod.securityContext.runAsUser: `me` is no whole number
+    ");
+    // A place without pods carries nothing of it.
+    let plan = planned("{pod: {nodeSelector: {a: '{{ env.NODE }}'}}, steps: [{shell: make}]}", Place::Process).unwrap();
+    assert_eq!(plan.main.pod, None);
+}
+
+#[test]
+fn workers_and_services_take_over_from_the_pod_around_them() {
+    assert_snapshot!(pods("
+        job: {namespace: team, labels: {a: b}}
+        pod:
+          serviceAccountName: outer
+          imagePullSecrets: [{name: registry}]
+          nodeSelector: {a: outer, b: outer}
+          tolerations: [{key: outer}]
+          securityContext: {fsGroup: 1}
+        services:
+          db: {image: mongo, command: [mongod], pod: {nodeSelector: {c: db}, imagePullSecrets: [{name: own}]}}
+        steps:
+        - name: tests
+          parallel:
+            matrix: {node: [one, two]}
+            pod:
+              serviceAccountName: inner
+              nodeSelector: {a: '{{ matrix.node }}'}
+              tolerations: [{key: '{{ index }}-of-{{ count }}'}]
+              securityContext: {runAsUser: 2}
+            container: {image: alpine, resources: {requests: {cpu: '{{ index + 1 }}'}}}
+            shell: make
+    "), @r#"
+    main
+      pod {"serviceAccountName":"outer","imagePullSecrets":[{"name":"registry"}],"nodeSelector":{"a":"outer","b":"outer"},"tolerations":[{"key":"outer"}],"securityContext":{"fsGroup":1}}
+      job {"namespace":"team","labels":{"a":"b"}}
+      0 (ours) : 
+    main/servicesdb/0
+      pod {"nodeSelector":{"c":"db"},"imagePullSecrets":[{"name":"registry"},{"name":"own"}]}
+      job {"namespace":"team"}
+      0 mongo : Run
+    main/tests/0
+      pod {"serviceAccountName":"inner","nodeSelector":{"a":"one","b":"outer"},"tolerations":[{"key":"outer"},{"key":"0-of-2"}],"securityContext":{"runAsUser":2,"fsGroup":1},"imagePullSecrets":[{"name":"registry"}]}
+      job {"namespace":"team"}
+      0 alpine {"resources":{"requests":{"cpu":"1"}}}: Run shell command
+    main/tests/1
+      pod {"serviceAccountName":"inner","nodeSelector":{"a":"two","b":"outer"},"tolerations":[{"key":"outer"},{"key":"1-of-2"}],"securityContext":{"runAsUser":2,"fsGroup":1},"imagePullSecrets":[{"name":"registry"}]}
+      job {"namespace":"team"}
+      0 alpine {"resources":{"requests":{"cpu":"2"}}}: Run shell command
+    "#);
+}
+
+#[test]
+fn what_an_instance_lacks_is_named_as_it_is_written() {
+    assert_snapshot!(pods("
+        steps:
+        - name: tests
+          parallel:
+            count: 1
+            pod: {hostname: '{{ env.HOST }}'}
+            run: {image: '{{ env.A }}', command: [make]}
+            steps: [{run: {image: '{{ env.B }}', command: [make]}}]
+    "), @"
+    main
+      0 (ours) : 
+    main/tests/0
+      error: run.image: error while accessing env.A: unknown variable; steps[0].run.image: error while accessing env.B: unknown variable; pod.hostname: error while accessing env.HOST: unknown variable
+    ");
+}
+
+#[test]
+fn claims_are_named_before_there_are_any() {
+    assert_snapshot!(pods("
+        pvcs: {data: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}
+        pod: {volumes: [{name: data, persistentVolumeClaim: {claimName: '{{ pvcs.data.name }}'}}]}
+        container: {image: alpine, volumeMounts: [{name: data, mountPath: /mnt}]}
+        steps:
+        - {name: a, shell: 'echo {{ pvcs.data.name }}'}
+        - name: own
+          parallel:
+            count: 2
+            pvcs: {own: {accessModes: [ReadWriteOnce]}}
+            pod: {volumes: [{name: own, persistentVolumeClaim: {claimName: '{{ pvcs.own.name }}'}}]}
+            shell: make
+    "), @r#"
+    main
+      pod {"volumes":[{"name":"data","persistentVolumeClaim":{"claimName":"e1-data"}}]}
+      pvcs {"e1-data":{"accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"1Gi"}}}}
+      0 alpine {"volumeMounts":[{"mountPath":"/mnt","name":"data"}]}: a
+    main/own/0
+      pod {"volumes":[{"name":"data","persistentVolumeClaim":{"claimName":"e1-data"}},{"name":"own","persistentVolumeClaim":{"claimName":"e1-own-0-own"}}]}
+      pvcs {"e1-own-0-own":{"accessModes":["ReadWriteOnce"]}}
+      0 alpine : Run shell command
+    main/own/1
+      pod {"volumes":[{"name":"data","persistentVolumeClaim":{"claimName":"e1-data"}},{"name":"own","persistentVolumeClaim":{"claimName":"e1-own-1-own"}}]}
+      pvcs {"e1-own-1-own":{"accessModes":["ReadWriteOnce"]}}
+      0 alpine : Run shell command
+    "#);
+}
+
+#[test]
+fn an_image_needs_a_command_on_a_cluster_too() {
+    assert_snapshot!(pods("{steps: [{run: {image: grafana/k6, args: [version]}}, {run: {image: mine}}]}"), @"error: : this step runs the entrypoint of its image (mine), and nobody asks a registry what that is");
+}
