@@ -104,7 +104,7 @@ impl Habitat {
 
 #[cfg(test)]
 mod tests {
-    use testudo_core::plan::{Reference, ReferenceKind, Role};
+    use testudo_core::plan::{Reference, ReferenceKind};
 
     use super::*;
 
@@ -127,15 +127,9 @@ mod tests {
             key: key.map(str::to_owned),
             optional: false,
         };
-        let plan = UnitPlan {
-            role: Role::Main,
-            steps: Vec::new(),
-            references: vec![
-                reference(ReferenceKind::Secret, Some("password")),
-                reference(ReferenceKind::ConfigMap, None),
-            ],
-            global_env: Vec::new(),
-        };
+        let mut plan: UnitPlan = serde_json::from_str(r#"{"role": "main", "steps": []}"#).unwrap();
+        plan.references =
+            vec![reference(ReferenceKind::Secret, Some("password")), reference(ReferenceKind::ConfigMap, None)];
         let values: Vec<_> = habitat.values(&plan).into_iter().map(|(path, value)| format!("{path}={value}")).collect();
         assert_eq!(values, ["configMap/db/PORT=1", "configMap/db/USER=me", "secret/db/password=s3cret"]);
     }

@@ -93,9 +93,13 @@ pub(crate) async fn tend(shared: Arc<Shared>, key: UnitKey, mut wants: watch::Re
             }
         }
         let ended = match reach(&shared, &spec, overdue, &mut pause, &mut wants).await {
-            Reached::Agent(stream, address) => {
+            Reached::Agent(stream, address, sightings) => {
                 pause = SHORTEST;
-                Session::new(&shared, &key, address, stream).run(&mut wants).await
+                let mut session = Session::new(&shared, &key, address, stream);
+                tokio::select! {
+                    ended = session.run(&mut wants) => ended,
+                    () = attend(&shared, &key, sightings) => Ended::Over,
+                }
             }
             Reached::Gone(reason) => {
                 if !lost(&shared, &key, reason, &mut wants).await {
@@ -121,10 +125,12 @@ pub(crate) async fn tend(shared: Arc<Shared>, key: UnitKey, mut wants: watch::Re
     }
 }
 
+type Sightings = futures::stream::BoxStream<'static, Sighting>;
+
 /// How an attempt to reach a unit's agent ended.
 enum Reached {
-    /// It answers; other units reach it at the address.
-    Agent(Box<dyn crate::Duplex>, Option<String>),
+    /// It answers; other units reach it at the address. Its place goes on telling what it sees.
+    Agent(Box<dyn crate::Duplex>, Option<String>, Sightings),
     Gone(String),
     /// Something else is wanted of the unit, or there has been time enough.
     Other,
@@ -152,7 +158,7 @@ async fn reach(
     let mut again = None;
     loop {
         if let Some(found) = stream.take_if(|_| address.is_some() || !needs_address) {
-            return Reached::Agent(found, address);
+            return Reached::Agent(found, address, sightings);
         }
         tokio::select! {
             biased;
@@ -210,6 +216,38 @@ async fn reach(
 
 fn spell(time: Duration) -> GoDuration {
     GoDuration::from_nanos(i64::try_from(time.as_nanos()).unwrap_or(i64::MAX))
+}
+
+/// Passes on what a place says of a unit whose agent is spoken to, until there is no engine. What the agent says of
+/// itself comes first: that it is gone shows in its silence.
+async fn attend(shared: &Shared, key: &UnitKey, mut sightings: Sightings) {
+    let mut held_up = None;
+    let mut patience = None;
+    loop {
+        let seen = tokio::select! {
+            Some(sighting) = sightings.next() => match sighting {
+                Sighting::Waiting { reason } => {
+                    held_up = Some(reason);
+                    patience = Some(Instant::now() + PATIENCE);
+                    continue;
+                }
+                Sighting::Present { node, .. } => {
+                    patience = None;
+                    let Some(node) = node else { continue };
+                    Seen::Placed { node }
+                }
+                Sighting::Gone { .. } => continue,
+            },
+            () = until(patience) => {
+                patience = None;
+                let Some(reason) = held_up.take() else { continue };
+                Seen::Waiting { reason }
+            }
+        };
+        if !shared.see(key, seen).await {
+            return;
+        }
+    }
 }
 
 async fn until(moment: Option<Instant>) {

@@ -60,6 +60,19 @@ pub fn secret(unit: &UnitSpec, settings: &Settings) -> Value {
 pub fn job(unit: &UnitSpec, settings: &Settings) -> Value {
     let labels = labels(unit, settings);
     let annotations = json!({UNIT: unit.key.to_string()});
+    let chosen = json!(unit.plan.job);
+    let pod = json!(unit.plan.pod);
+    let mut pod_labels = json!(labels);
+    overlay(&mut pod_labels, &pod["labels"]);
+    let mut pod_annotations = annotations.clone();
+    overlay(&mut pod_annotations, &pod["annotations"]);
+    // What takes nodes away for good should look for others: a run that is moved is a run that is lost.
+    for keep in ["cluster-autoscaler.kubernetes.io/safe-to-evict", "karpenter.sh/do-not-disrupt"] {
+        let value = if keep.ends_with("evict") { "false" } else { "true" };
+        if pod_annotations.get(keep).is_none() {
+            pod_annotations[keep] = json!(value);
+        }
+    }
     let mut spec = json!({
         "completions": 1,
         "parallelism": 1,
@@ -68,14 +81,20 @@ pub fn job(unit: &UnitSpec, settings: &Settings) -> Value {
         "backoffLimitPerIndex": 0,
         "ttlSecondsAfterFinished": settings.ttl.as_secs(),
         "template": {
-            "metadata": {"labels": labels, "annotations": annotations},
-            "spec": pod_spec(unit, settings),
+            "metadata": {"labels": pod_labels, "annotations": pod_annotations},
+            "spec": pod_spec(unit, settings, &pod),
         },
     });
     if settings.queue.is_some() {
         spec["suspend"] = json!(true);
     }
+    if let Some(limit) = deadline(&chosen, settings) {
+        spec["activeDeadlineSeconds"] = json!(limit);
+    }
     let mut labels = json!(labels);
+    overlay(&mut labels, &chosen["labels"]);
+    let mut annotations = annotations;
+    overlay(&mut annotations, &chosen["annotations"]);
     if let Some(queue) = &settings.queue {
         labels["kueue.x-k8s.io/queue-name"] = json!(queue);
     }
@@ -92,7 +111,15 @@ pub fn job(unit: &UnitSpec, settings: &Settings) -> Value {
     })
 }
 
-fn pod_spec(unit: &UnitSpec, settings: &Settings) -> Value {
+/// A limit that only counts where ours does not: the agent's comes first, with time to end in order.
+fn deadline(chosen: &Value, settings: &Settings) -> Option<u64> {
+    Some(chosen["activeDeadlineSeconds"].as_u64()? + settings.grace.as_secs() + 30)
+}
+
+/// Settings of a pod that are not simply fields of its spec.
+const APART: &[&str] = &["labels", "annotations", "volumes", "activeDeadlineSeconds", "disableFsGroupDefaulting"];
+
+fn pod_spec(unit: &UnitSpec, settings: &Settings, chosen: &Value) -> Value {
     let Containers { list, of_step } = containers(&unit.plan);
     let mut first = Vec::new();
     if list.iter().any(|one| one.image.is_some()) {
@@ -122,13 +149,52 @@ fn pod_spec(unit: &UnitSpec, settings: &Settings) -> Value {
     if !first.is_empty() {
         spec["initContainers"] = json!(first);
     }
+    if chosen["disableFsGroupDefaulting"] == json!(true)
+        && let Some(security) = spec["securityContext"].as_object_mut()
+    {
+        security.remove("fsGroup");
+    }
+    if let (Some(volumes), Some(more)) = (spec["volumes"].as_array_mut(), chosen["volumes"].as_array()) {
+        volumes.extend(more.iter().cloned());
+    }
+    for (field, value) in chosen.as_object().into_iter().flatten() {
+        if !APART.contains(&field.as_str()) {
+            overlay(&mut spec[field.as_str()], value);
+        }
+    }
+    if chosen.get("serviceAccountName").is_some() && chosen.get("automountServiceAccountToken").is_none() {
+        spec["automountServiceAccountToken"] = json!(true);
+    }
+    if let Some(limit) = deadline(chosen, settings) {
+        spec["activeDeadlineSeconds"] = json!(limit);
+    }
     spec
+}
+
+/// The volume claims that are made for a unit and go with it.
+pub fn claims(unit: &UnitSpec, settings: &Settings) -> Vec<(String, Value)> {
+    let chosen = json!(unit.plan.pvcs);
+    let claims = chosen.as_object().into_iter().flatten();
+    claims
+        .map(|(name, spec)| {
+            let metadata = json!({"name": name, "namespace": settings.namespace, "labels": labels(unit, settings)});
+            let claim = json!({
+                "apiVersion": "v1",
+                "kind": "PersistentVolumeClaim",
+                "metadata": metadata,
+                "spec": spec,
+            });
+            (name.clone(), claim)
+        })
+        .collect()
 }
 
 /// One of a unit's containers; the first leads, the others lend themselves.
 fn container(unit: &UnitSpec, settings: &Settings, number: usize, plan: &ContainerPlan, folders: &[String]) -> Value {
     let mut mounts = vec![mount(pod::FOLDER, "agent")];
     mounts.extend(pod::SHARED.iter().map(|name| mount(&format!("/{name}"), name)));
+    let volumes = plan.volumes.iter().map(|path| mount(path, &format!("volumes/{}", names::label(path))));
+    mounts.extend(volumes);
     mounts.extend(folders.iter().enumerate().map(|(at, folder)| mount(folder, &seed(number, at))));
     let mut command = vec![program(plan).to_owned()];
     let (mut env, mut env_from) = (told(unit, settings), Vec::new());

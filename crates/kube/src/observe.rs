@@ -32,11 +32,20 @@ pub fn sighting(view: &View) -> Sighting {
         return Sighting::Gone { reason };
     }
     let status = pod.status.as_ref();
-    if leader(pod).is_some_and(|status| status.state.as_ref().is_some_and(|state| state.running.is_some())) {
+    if leads(pod) {
+        // It begins, and comes to a step of that container or not.
+        if let Some(trouble) = trouble(pod) {
+            return Sighting::Waiting { reason: trouble };
+        }
         let address = status.and_then(|status| status.pod_ip.clone());
         return Sighting::Present { address, node: node(pod).map(str::to_owned) };
     }
     Sighting::Waiting { reason: held_up(pod) }
+}
+
+/// Whether the agent that leads a unit is known to run.
+pub(crate) fn leads(pod: &Pod) -> bool {
+    leader(pod).is_some_and(|status| status.state.as_ref().is_some_and(|state| state.running.is_some()))
 }
 
 /// The container that leads a unit: the first of its statuses is not always it.
@@ -145,7 +154,7 @@ fn held_up(pod: &Pod) -> String {
 
 /// Whether the agent of a pod that is not known to run may run all the same: the kubelet says so a second later.
 pub(crate) fn may_answer(pod: &Pod) -> bool {
-    node(pod).is_some() && trouble(pod).is_none()
+    leads(pod) || node(pod).is_some() && trouble(pod).is_none()
 }
 
 /// The node that a pod was put on.

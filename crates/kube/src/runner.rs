@@ -9,7 +9,7 @@ use futures::{
 };
 use k8s_openapi::api::{
     batch::v1::Job,
-    core::v1::{Pod, Secret},
+    core::v1::{PersistentVolumeClaim, Pod, Secret},
 };
 use kube::{
     Api, Client, Config, ResourceExt,
@@ -127,13 +127,14 @@ impl Runner for KubeRunner {
         };
         // The Job comes first, so that the Secret goes with it; the kubelet asks for it later than this.
         let mut secret = manifest::secret(unit, &self.settings);
-        secret["metadata"]["ownerReferences"] = json!([{
-            "apiVersion": "batch/v1",
-            "kind": "Job",
-            "name": name,
-            "uid": job.uid(),
-        }]);
-        self.apply::<Secret>(&name, &secret).await.map(drop)
+        let owners = json!([{"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": job.uid()}]);
+        secret["metadata"]["ownerReferences"] = owners.clone();
+        self.apply::<Secret>(&name, &secret).await?;
+        for (name, mut claim) in manifest::claims(unit, &self.settings) {
+            claim["metadata"]["ownerReferences"] = owners.clone();
+            self.apply::<PersistentVolumeClaim>(&name, &claim).await?;
+        }
+        Ok(())
     }
 
     fn observe(&self, unit: &UnitSpec) -> BoxStream<'static, Sighting> {
@@ -161,13 +162,11 @@ impl Runner for KubeRunner {
         let mut pause = EAGER;
         loop {
             let view = views.borrow_and_update().clone();
-            let (pod, running) = match (observe::sighting(&view), view.pod) {
-                (Sighting::Gone { reason }, _) => return Err(RunnerError::Gone(reason)),
-                (Sighting::Present { .. }, Some(pod)) => (Some(pod), true),
-                (Sighting::Waiting { .. }, Some(pod)) if observe::may_answer(&pod) => (Some(pod), false),
-                _ => (None, false),
-            };
-            if let Some(pod) = pod {
+            if let Sighting::Gone { reason } = observe::sighting(&view) {
+                return Err(RunnerError::Gone(reason));
+            }
+            if let Some(pod) = view.pod.filter(|pod| observe::may_answer(pod)) {
+                let running = observe::leads(&pod);
                 match reach(self.way, &self.client, &self.settings.namespace, &pod, &key).await {
                     Ok(stream) => return Ok(stream),
                     Err(error) if running => return Err(RunnerError::Unreachable(error)),

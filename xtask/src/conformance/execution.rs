@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::OnceLock,
+    thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, ensure};
@@ -37,12 +39,38 @@ fn judge(case: &Json, runner: Option<&str>) -> anyhow::Result<()> {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         command.arg("--config").arg(format!("{name}={value}"));
     }
-    let output = command.env("TESTUDO_STATE", &state).stdin(Stdio::null()).output()?;
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let (code, said) = carry_out(command.env("TESTUDO_STATE", &state), &place.path().join("said"))?;
     let state = State::open(&state)?;
     let Ok(folder) = state.find(None) else { anyhow::bail!("it did not run: {said}") };
     let outcome = compare(&case["expect"], &folder, &artifacts.join(&folder.meta.name));
-    outcome.with_context(|| format!("exit code {:?} {said}", output.status.code()))
+    outcome.with_context(|| format!("exit code {code:?} {said}"))
+}
+
+/// No case takes longer, whatever the place is busy with.
+const LIMIT: Duration = Duration::from_mins(5);
+/// What it may take to stop in order after that.
+const GRACE: Duration = Duration::from_mins(1);
+
+/// The exit code, and what was said on standard error. A run that does not end is stopped as a person would stop it.
+fn carry_out(command: &mut Command, said: &Path) -> anyhow::Result<(Option<i32>, String)> {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(fs::File::create(said)?).spawn()?;
+    let started = Instant::now();
+    let mut asked = false;
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if started.elapsed() > LIMIT && !asked {
+            asked = true;
+            Command::new("kill").args(["-INT", &child.id().to_string()]).status()?;
+        } else if started.elapsed() > LIMIT + GRACE {
+            child.kill()?;
+        }
+        thread::sleep(Duration::from_millis(10));
+    };
+    let said = String::from_utf8_lossy(&fs::read(said)?).into_owned();
+    ensure!(!asked, "it did not end within {} s: {said}", LIMIT.as_secs());
+    Ok((status.code(), said))
 }
 
 fn compare(expect: &Json, folder: &Folder, artifacts: &Path) -> anyhow::Result<()> {

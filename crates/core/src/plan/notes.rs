@@ -22,6 +22,8 @@ const NOT_YET: &[(&str, &str, &str)] = &[
     ("timeouts", "queue", "runs do not queue"),
     ("execution", "target", "there is one place to run: here"),
     ("system", "onDisruption", "a unit that is lost is not made again"),
+    ("job", "namespace", "units live in the namespace that the run is given"),
+    ("system", "layout", "all containers of a unit are started together"),
     ("system", "keepPod", "units are always removed when they have ended"),
     ("services", "onFailure", "a service is judged when it is stopped"),
     ("parallel", "balance", "shards are cut by count"),

@@ -54,7 +54,6 @@ impl Workflows {
                 catalog: self.0.workflows.iter().map(|one| entry(&one.name)).collect(),
                 ..Platform::default()
             },
-            ..Context::default()
         };
         plan::build(&resolved.spec, &context).map_err(|problems| listed(&problems))
     }

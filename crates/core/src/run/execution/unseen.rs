@@ -41,7 +41,7 @@ impl Execution {
                 news
             }
             Event::Seen { unit, seen, .. } => self.units.get(unit).is_some_and(|known| match seen {
-                Seen::Waiting { reason } => known.phase == UnitPhase::Wanted && known.held_up.as_ref() != Some(reason),
+                Seen::Waiting { reason } => known.over.is_none() && known.held_up.as_ref() != Some(reason),
                 Seen::Placed { node } => known.node.as_ref() != Some(node),
             }),
             Event::Lost { unit, .. } => {
