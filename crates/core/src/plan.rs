@@ -17,10 +17,12 @@ mod expand;
 mod flatten;
 mod images;
 mod names;
+mod needs;
 mod notes;
 mod parts;
 mod secrets;
 mod settle;
+mod shape;
 #[cfg(test)]
 mod tests;
 
@@ -31,7 +33,8 @@ pub use expand::{
     expand_services, foresee_parallel, foresee_services, pack_sources,
 };
 pub use images::{ImageTable, OWN_IMAGE, well_known};
-pub use names::{LONGEST_NAME, claim_name, shortened};
+pub use names::{LONGEST_NAME, claim_name, shortened, source_name};
+pub use shape::shape;
 
 /// Format of the file that holds a plan; additive changes keep it.
 pub const PLAN_VERSION: u32 = 1;
@@ -172,6 +175,10 @@ pub struct UnitPlan {
     /// Secrets and config maps whose values travel in `begin`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub references: Vec<Reference>,
+    /// On a cluster: sources of values that only it can answer (`fieldRef`, `resourceFieldRef`, `fileKeyRef`). Each
+    /// container whose steps use one gets it under the name that [`source_name`] gives.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Node>,
     /// `global: true` entries, for services and workers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub global_env: Vec<EnvVar>,
@@ -202,6 +209,13 @@ impl Layout {
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
     fn is_together(&self) -> bool {
         *self == Layout::Together
+    }
+}
+
+impl UnitPlan {
+    /// The number of a value source among those that only a cluster can answer.
+    pub fn source(&self, source: &Node) -> Option<usize> {
+        self.sources.iter().position(|one| one == source)
     }
 }
 
@@ -407,6 +421,9 @@ pub struct File {
     pub content: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_from: Option<Reference>,
+    /// A field of the pod instead, as [`UnitPlan::sources`] has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_source: Option<Node>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<u32>,
 }

@@ -28,4 +28,4 @@ pub use report::{
 pub use scope::{RunScope, results};
 pub use status::Status;
 pub use unit::{Next, PARENT, RELATIVE, StepState, UnitRun};
-pub use wanted::{ChildWant, Keep, ReapHow, UnitWant, Wanted};
+pub use wanted::{BlockRef, ChildWant, Keep, ReapHow, UnitWant, Wanted};

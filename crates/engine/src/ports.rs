@@ -8,7 +8,7 @@ use testudo_core::{
     expr::Value,
     frame::{FamilySource, PackId},
     plan::{ArtifactFetch, Identity, Plan, UnitPlan},
-    run::{ChildRequest, Event, PARENT, RELATIVE, UnitKey, veil},
+    run::{BlockRef, ChildRequest, Event, PARENT, RELATIVE, UnitKey, veil},
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -23,6 +23,8 @@ pub struct UnitSpec {
     pub execution: String,
     pub key: UnitKey,
     pub plan: Arc<UnitPlan>,
+    /// Units that it can be made in one with.
+    pub block: Option<BlockRef>,
 }
 
 /// What a place knows of a unit.

@@ -51,8 +51,11 @@ enum Ended {
 
 /// Looks after one unit until nothing is left of it.
 pub(crate) async fn tend(shared: Arc<Shared>, key: UnitKey, mut wants: watch::Receiver<Arc<UnitWant>>) {
-    let plan = wants.borrow().plan.clone();
-    let spec = UnitSpec { execution: shared.execution.id.clone(), key: key.clone(), plan };
+    let (plan, block) = {
+        let want = wants.borrow();
+        (want.plan.clone(), want.block.clone())
+    };
+    let spec = UnitSpec { execution: shared.execution.id.clone(), key: key.clone(), plan, block };
     let mut pause = SHORTEST;
     let mut ensured = false;
     // Time in which no engine was there does not count.

@@ -12,7 +12,7 @@ use super::{
     expand::{foresee_parallel, foresee_services},
     flatten::{Raw, flatten, number, slug},
     names::claim_name,
-    notes,
+    needs, notes,
     parts::{REPOSITORY, artifacts_of, git_of, selects, texts},
     secrets::{SecretCalls, secret_calls},
     settle::{self, Certainty},
@@ -158,6 +158,7 @@ pub(super) fn service_unit(instance: &Node, making: Making<'_>, packs: &[Unpack]
     for (key, value) in instance.entries() {
         match &**key {
             "content" | "pod" | "job" | "pvcs" => spec.set(key, value.clone()),
+            "readinessProbe" => builder.look_for_secrets(value),
             key if RUN_FIELDS.contains(&key) => run.set(key, value.clone()),
             _ => {}
         }
@@ -229,9 +230,7 @@ impl<'a> Builder<'a> {
         self.reserve_ids(spec);
         self.pod = spec.get("pod").cloned();
         self.namespace = spec.get("job").and_then(|job| job.get("namespace")).cloned();
-        let mut secrets = SecretCalls::default();
-        secret_calls(spec, &mut secrets);
-        self.references.append(&mut secrets.into_references());
+        self.look_for_secrets(spec);
         let container = self.container(spec, "container");
         let around = Around::default().enter(container.as_ref(), None);
         let around = self.with_content(&around, spec);
@@ -259,10 +258,14 @@ impl<'a> Builder<'a> {
         }
         let global = around.global_env();
         let global_env = Around { container: Some(Node::map([("env", Node::list(global))])), ..Around::default() };
+        let steps = number(flatten(root));
+        self.references.extend(steps.iter().flat_map(needs::references));
+        let sources = if self.platform.place == Place::Kube { needs::sources(&steps) } else { Vec::new() };
         UnitPlan {
             role,
-            steps: number(flatten(root)),
+            steps,
             references: std::mem::take(&mut self.references).into_iter().collect(),
+            sources,
             global_env: global_env.surroundings().env,
             pod: self.part(spec, "pod"),
             job: self.part(spec, "job"),
@@ -272,6 +275,12 @@ impl<'a> Builder<'a> {
                 _ => Layout::Together,
             },
         }
+    }
+
+    fn look_for_secrets(&mut self, text: &Node) {
+        let mut secrets = SecretCalls::default();
+        secret_calls(text, &mut secrets);
+        self.references.append(&mut secrets.into_references());
     }
 
     /// Volume claims by their real names, and the text of the unit with these names in it.
@@ -397,7 +406,7 @@ impl<'a> Builder<'a> {
             operations.extend(self.run(&run, &around, retry.as_ref()));
         }
         if let Some(shell) = step.get_str("shell") {
-            operations.push(self.shell(shell, &around, retry.as_ref()));
+            operations.push(script(shell, &around, retry.as_ref()));
         }
         if let Some(execute) = step.get("execute") {
             let operation = self.execute(execute);
@@ -479,32 +488,14 @@ impl<'a> Builder<'a> {
 
     /// A level's surroundings with the files and volumes of its content.
     fn with_content(&mut self, around: &Around, level: &Node) -> Around {
-        let around = with_content(around, level);
-        let Some(content) = level.get("content").filter(|_| self.platform.place == Place::Kube) else { return around };
-        let mark = self.path.key("content");
-        let check = |path: &mut Path, holder: &Node, field: &str| {
-            let node = holder.get(field)?;
-            let error = settle::text(node.as_str()?, self.making.certainty).err()?;
-            let inner = path.key(field);
-            let finding = Diagnostic::error("expression", error.message).at(node.span).path(path.as_str());
-            path.leave(inner);
-            Some(finding.help("a pod is made with all its volumes: their paths have to be known by then"))
-        };
-        let mut found = Vec::new();
-        if let Some(git) = content.get("git") {
-            let inner = self.path.key("git");
-            found.extend(check(&mut self.path, git, "mountPath"));
-            self.path.leave(inner);
+        if let Some(content) = level.get("content").filter(|_| self.platform.place == Place::Kube) {
+            let mark = self.path.key("content");
+            if let Err(found) = settle::content(content, self.making.certainty, self.path.as_str()) {
+                self.report(found);
+            }
+            self.path.leave(mark);
         }
-        for (index, tarball) in content.get_items("tarball").iter().enumerate() {
-            let inner = self.path.key("tarball");
-            self.path.index(index);
-            found.extend(check(&mut self.path, tarball, "path"));
-            self.path.leave(inner);
-        }
-        self.path.leave(mark);
-        self.report(found);
-        around
+        with_content(around, level)
     }
 
     fn timeout(&mut self, step: &Node) -> Option<String> {
@@ -552,7 +543,7 @@ impl<'a> Builder<'a> {
                     .at(run.span),
                 );
             }
-            return Some(self.shell(shell, &inner, retry));
+            return Some(script(shell, &inner, retry));
         }
         let container = inner.container.clone().unwrap_or_else(|| Node::map::<&str>([]));
         let mut command = texts(&container, "command");
@@ -581,28 +572,9 @@ impl<'a> Builder<'a> {
                 return None;
             }
         }
-        self.collect(&inner);
         let mut raw = leaf("Run", "run", Operation::Run { command, args }, &inner);
         raw.retry = retry.cloned();
         Some(raw)
-    }
-
-    fn shell(&mut self, script: &str, around: &Around, retry: Option<&Retry>) -> Raw {
-        self.collect(around);
-        let operation = Operation::Shell { script: script.to_owned() };
-        let mut raw = leaf("Run shell command", "shell", operation, around);
-        raw.retry = retry.cloned();
-        raw
-    }
-
-    /// Remembers what a command's surroundings need from secrets and config maps.
-    fn collect(&mut self, around: &Around) {
-        let surroundings = around.surroundings();
-        for variable in &surroundings.env {
-            self.references.extend(variable.value_from.as_ref().and_then(|from| reference(from, true)));
-        }
-        self.references.extend(surroundings.env_from.iter().map(|from| from.reference.clone()));
-        self.references.extend(surroundings.files.iter().filter_map(|file| file.content_from.clone()));
     }
 
     fn content_operations(&mut self, level: &Node, around: &Around, retry: Option<&Retry>, operations: &mut Vec<Raw>) {
@@ -611,11 +583,6 @@ impl<'a> Builder<'a> {
             let mut git = git_of(git);
             git.replaced = self.platform.content;
             self.placed_content |= self.platform.content;
-            for one in [&git.username, &git.token, &git.ssh_key].into_iter().flatten() {
-                if let super::Credential::From(reference) = one {
-                    self.references.insert(reference.clone());
-                }
-            }
             let mut raw = leaf("Clone Git repository", "git", Operation::Git(Box::new(git)), around);
             raw.retry = retry.cloned();
             operations.push(raw);
@@ -813,8 +780,9 @@ fn with_content(around: &Around, level: &Node) -> Around {
         let content_from = file.get("contentFrom").and_then(|source| reference(source, false));
         around.files.push(File {
             path: file.get_str("path").unwrap_or_default().to_owned(),
-            content: file.get_str("content").map(str::to_owned).filter(|_| content_from.is_none()),
+            content: file.get_str("content").map(str::to_owned).filter(|_| file.get("contentFrom").is_none()),
             content_from,
+            content_source: file.get("contentFrom").filter(|source| needs::is_native(source)).cloned(),
             mode: file.get_int("mode").and_then(|mode| u32::try_from(mode).ok()),
         });
     }
@@ -833,6 +801,13 @@ fn with_content(around: &Around, level: &Node) -> Around {
 fn leaf(category: &str, kind: &'static str, operation: Operation, around: &Around) -> Raw {
     let surroundings: Option<Surroundings> = Some(around.surroundings());
     Raw { category: category.to_owned(), kind, operation: Some(operation), surroundings, ..Raw::default() }
+}
+
+fn script(script: &str, around: &Around, retry: Option<&Retry>) -> Raw {
+    let operation = Operation::Shell { script: script.to_owned() };
+    let mut raw = leaf("Run shell command", "shell", operation, around);
+    raw.retry = retry.cloned();
+    raw
 }
 
 fn placed_content(around: &Around) -> Raw {

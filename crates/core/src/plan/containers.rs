@@ -9,9 +9,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Operation, Reference, Step, Surroundings, UnitPlan,
-    container::reference,
-    secrets::{SecretCalls, secret_calls},
+    Operation, Step, Surroundings, UnitPlan, needs,
     settle::{self, Certainty},
 };
 use crate::source::{Kind, Node};
@@ -38,9 +36,14 @@ pub struct ContainerPlan {
     /// Directories that its steps share with others of the unit, besides the usual three. The leader has all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub volumes: Vec<String>,
-    /// Which of the unit's references its steps use.
+    /// Where the contents of files go that its steps see; the leader has none of others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
+    /// Which of the unit's references and sources its steps use, by number.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub references: Vec<usize>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<usize>,
 }
 
 /// Who carries an operation out.
@@ -98,24 +101,43 @@ pub fn containers(unit: &UnitPlan) -> Containers {
             also_mount(&mut list[0].settings, &chosen(step).1);
         }
         let container = of_step[at].unwrap_or(0);
-        for volume in volumes(step) {
+        for volume in volumes(step, &chosen(step).1) {
             for at in BTreeSet::from([0, container]) {
                 if !list[at].volumes.contains(&volume) {
                     list[at].volumes.push(volume.clone());
                 }
             }
         }
-        let used = references(step);
-        let used = unit.references.iter().enumerate().filter(|(_, one)| used.contains(one)).map(|(number, _)| number);
-        let known = &mut list[container].references;
-        let all: BTreeSet<usize> = known.drain(..).chain(used).collect();
-        known.extend(all);
+        let carries = &mut list[container];
+        for file in files(step) {
+            if !carries.files.contains(&file) {
+                carries.files.push(file);
+            }
+        }
+        let used = needs::all_references(step);
+        also(&mut carries.references, unit.references.iter().map(|one| used.contains(one)));
+        let used: Vec<&Node> = needs::sources_of(step).collect();
+        also(&mut carries.sources, unit.sources.iter().map(|one| used.contains(&one)));
     }
     Containers { list, of_step }
 }
 
+/// Adds the numbers of what is used.
+fn also(known: &mut Vec<usize>, used: impl Iterator<Item = bool>) {
+    let used = used.enumerate().filter(|(_, used)| *used).map(|(number, _)| number);
+    let all: BTreeSet<usize> = known.drain(..).chain(used).collect();
+    known.extend(all);
+}
+
 fn push(list: &mut Vec<ContainerPlan>, image: Option<String>, settings: Node) -> usize {
-    list.push(ContainerPlan { image, settings, volumes: Vec::new(), references: Vec::new() });
+    list.push(ContainerPlan {
+        image,
+        settings,
+        volumes: Vec::new(),
+        files: Vec::new(),
+        references: Vec::new(),
+        sources: Vec::new(),
+    });
     list.len() - 1
 }
 
@@ -200,28 +222,31 @@ fn also_mount(settings: &mut Node, others: &Node) {
     }
 }
 
-fn volumes(step: &Step) -> Vec<String> {
-    let around = step.surroundings.as_deref();
-    around.map(|around| around.volumes.iter().map(|volume| plain(volume)).collect()).unwrap_or_default()
+/// Where relative paths of content start.
+fn base(around: &Surroundings) -> String {
+    around.working_dir.iter().fold("/data".to_owned(), |outer, dir| join(&outer, &plain(dir)))
 }
 
-/// What a step needs from secrets and config maps.
-fn references(step: &Step) -> BTreeSet<Reference> {
-    let mut calls = SecretCalls::default();
-    let text = serde_json::to_value(step).and_then(serde_json::from_value::<Node>);
-    secret_calls(&text.unwrap_or_default(), &mut calls);
-    let mut found = calls.into_references();
-    if let Some(around) = &step.surroundings {
-        found.extend(around.env.iter().filter_map(|one| reference(one.value_from.as_ref()?, true)));
-        found.extend(around.env_from.iter().map(|one| one.reference.clone()));
-        found.extend(around.files.iter().filter_map(|file| file.content_from.clone()));
-    }
-    if let Some(Operation::Git(git)) = &step.operation {
-        for credential in [&git.username, &git.token, &git.ssh_key].into_iter().flatten() {
-            if let super::Credential::From(reference) = credential {
-                found.insert(reference.clone());
-            }
-        }
-    }
-    found
+/// Only commands see files.
+fn files(step: &Step) -> Vec<String> {
+    let Some(Operation::Run { .. } | Operation::Shell { .. }) = step.operation else { return Vec::new() };
+    let Some(around) = &step.surroundings else { return Vec::new() };
+    let base = base(around);
+    around.files.iter().map(|file| join(&base, &plain(&file.path))).collect()
+}
+
+/// Directories that all containers of a unit share anyway.
+const SHARED: &[&str] = &["/data", "/tmp", "/testkube"];
+
+/// Directories of content that lie in nothing that is shared or mounted anyway.
+fn volumes(step: &Step, settings: &Node) -> Vec<String> {
+    let Some(around) = &step.surroundings else { return Vec::new() };
+    let base = base(around);
+    let mounted = settings.get_items("volumeMounts").iter().filter_map(|mount| mount.get_str("mountPath"));
+    let known: Vec<&str> = SHARED.iter().copied().chain(mounted).collect();
+    let inside = |path: &str, dir: &str| {
+        path.strip_prefix(dir.trim_end_matches('/')).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let paths = around.volumes.iter().map(|volume| join(&base, &plain(volume)));
+    paths.filter(|path| !known.iter().any(|dir| inside(path, dir))).collect()
 }

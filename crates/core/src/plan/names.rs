@@ -29,6 +29,11 @@ pub fn claim_name(owner: &str, key: &str) -> String {
     shortened(&format!("{owner}-{key}"), LONGEST_NAME)
 }
 
+/// The variable that holds what the n-th source of a unit says about one of its containers.
+pub fn source_name(container: usize, source: usize) -> String {
+    format!("TESTUDO_SOURCE_{container}_{source}")
+}
+
 /// Tells bytes apart, the same in every version: FNV-1a, stirred so that each bit of it depends on all of them.
 pub(super) fn digest(bytes: &[u8]) -> u64 {
     let fnv = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);

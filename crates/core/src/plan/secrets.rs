@@ -16,18 +16,26 @@ pub(super) fn secret_calls(node: &Node, found: &mut SecretCalls) {
     {
         found.0.get_mut().extend(veil::veiled(text));
     }
-    if let Some(text) = node.as_str()
-        && text.contains("secret(")
-        && let Ok(template) = expr::compile_template(text)
-    {
-        // Only the questions matter; whatever is wrong with the text shows elsewhere.
-        let _ = template.resolve(&[found]);
-    }
+    ask(node, expr::compile_template, found);
     node.items().iter().for_each(|item| secret_calls(item, found));
     for (key, value) in node.entries() {
-        if !matches!(&**key, "parallel" | "services") {
-            secret_calls(value, found);
+        match &**key {
+            "parallel" | "services" => {}
+            "condition" | "conditions" | "until" => {
+                ask(value, expr::compile, found);
+                value.items().iter().for_each(|item| ask(item, expr::compile, found));
+            }
+            _ => secret_calls(value, found),
         }
+    }
+}
+
+fn ask(node: &Node, compile: impl Fn(&str) -> Result<Expr, ExprError>, found: &SecretCalls) {
+    if let Some(text) = node.as_str().filter(|text| text.contains("secret("))
+        && let Ok(expression) = compile(text)
+    {
+        // Only the questions matter; whatever is wrong with the text shows elsewhere.
+        let _ = expression.resolve(&[found]);
     }
 }
 

@@ -33,14 +33,35 @@ pub(super) const CARRIED: &[&str] = &["imagePullPolicy", "resources", "securityC
 /// A level's container with its carried fields settled. They stay template text, as the others.
 pub(super) fn container(node: &Node, certainty: Certainty, path: &str) -> Result<Node, Vec<Diagnostic>> {
     let mut settled = node.clone();
-    let carried = |key: &str| key == "image" || CARRIED.contains(&key);
-    let only = node.with(Kind::Map(node.entries().iter().filter(|(key, _)| carried(key)).cloned().collect()));
+    let carried = |key: &str| matches!(key, "image" | "envFrom") || CARRIED.contains(&key);
+    let mut only = node.with(Kind::Map(node.entries().iter().filter(|(key, _)| carried(key)).cloned().collect()));
+    // Values are the agent's to evaluate; where values come from is the cluster's to know.
+    let from = |entry: &Node| only_of(entry, &["valueFrom"]);
+    only.set("env", Node::list(node.get_items("env").iter().map(from).collect::<Vec<_>>()));
     let pass = Pass { finalizer: certainty.finalizer(), path, ..Pass::default() };
-    let only = finished(&only, &table::CONTAINER, pass)?;
+    let mut only = finished(&only, &table::CONTAINER, pass)?;
+    only.take("env");
     for (key, value) in only.entries() {
         settled.set(key, value.clone());
     }
     Ok(settled)
+}
+
+/// Says what of a level's content waits for a run although a pod is made with it: its volumes, and where contents and
+/// credentials stand.
+pub(super) fn content(node: &Node, certainty: Certainty, path: &str) -> Result<(), Vec<Diagnostic>> {
+    let each = |field: &str, kept: &[&str]| Node::list(node.get_items(field).iter().map(|one| only_of(one, kept)));
+    let mut only = Node::map([("files", each("files", &["contentFrom"])), ("tarball", each("tarball", &["path"]))]);
+    if let Some(git) = node.get("git") {
+        only.set("git", only_of(git, &["mountPath", "usernameFrom", "tokenFrom", "sshKeyFrom"]));
+    }
+    let pass = Pass { finalizer: certainty.finalizer(), path, ..Pass::default() };
+    apply(&only, &table::CONTENT, &[], pass).map(|_| ())
+}
+
+/// Some fields of a map.
+fn only_of(node: &Node, fields: &[&str]) -> Node {
+    node.with(Kind::Map(node.entries().iter().filter(|(key, _)| fields.contains(&&**key)).cloned().collect()))
 }
 
 /// A part of a spec (`pod`, `job`, `pvcs`) with everything in it final, and plain.

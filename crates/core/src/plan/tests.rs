@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 
 use super::{
     Context, Identity, Operation, Place, Plan, Platform, Step, UnitPlan, build, containers, expand_parallel,
-    expand_services,
+    expand_services, shape, source_name,
 };
 use crate::{
     expr::{Expr, ExprError, Scope},
@@ -76,6 +76,12 @@ fn describe(name: &str, unit: &UnitPlan, platform: &Platform, out: &mut String) 
         for volume in &container.volumes {
             let _ = write!(out, " +{volume}");
         }
+        for file in &container.files {
+            let _ = write!(out, " {file}");
+        }
+        for source in &container.sources {
+            let _ = write!(out, " {}={}", source_name(at, *source), json(&unit.sources[*source]));
+        }
         for reference in &container.references {
             let _ = write!(out, " {}", unit.references[*reference].path());
         }
@@ -140,7 +146,7 @@ fn our_own_image_leads_wherever_it_is_needed() {
         - {name: c, content: {git: {uri: 'https://e.org'}}, shell: make}
     "), @r#"
     main
-      0 (ours)  +/data/repo: Clone Git repository, Run shell command
+      0 (ours) : Clone Git repository, Run shell command
       1 alpine : a
       2 (ours) {"resources":{"limits":{"memory":"1Gi"}}}: b
     "#);
@@ -304,4 +310,96 @@ fn claims_are_named_before_there_are_any() {
 #[test]
 fn an_image_needs_a_command_on_a_cluster_too() {
     assert_snapshot!(pods("{steps: [{run: {image: grafana/k6, args: [version]}}, {run: {image: mine}}]}"), @"error: : this step runs the entrypoint of its image (mine), and nobody asks a registry what that is");
+}
+
+#[test]
+fn each_container_gets_what_its_steps_need() {
+    assert_snapshot!(pods("
+        container: {env: [{name: NODE, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}]}
+        steps:
+        - name: a
+          container: {env: [{name: LIMIT, valueFrom: {resourceFieldRef: {resource: limits.cpu}}}]}
+          run: {image: alpine, command: [make], envFrom: [{secretRef: {name: all}}]}
+        - name: b
+          container: {env: [{name: TOKEN, valueFrom: {secretKeyRef: {name: t, key: k}}}]}
+          content:
+            git: {uri: 'https://{{ env.TOKEN }}@e.org', sshKeyFrom: {secretKeyRef: {name: ssh, key: k}}}
+        - name: c
+          content:
+            files:
+            - {path: pod.txt, contentFrom: {fieldRef: {fieldPath: metadata.name}}}
+            - {path: /etc/map, contentFrom: {configMapKeyRef: {name: map, key: k}}}
+          condition: secret('s', 'k') != ''
+          shell: make
+    "), @r#"
+    main
+      0 (ours)  /data/pod.txt /etc/map TESTUDO_SOURCE_0_0={"fieldRef":{"fieldPath":"spec.nodeName"}} TESTUDO_SOURCE_0_2={"fieldRef":{"fieldPath":"metadata.name"}} secret/s/k secret/ssh/k secret/t/k configMap/map/k: b, c
+      1 alpine  TESTUDO_SOURCE_1_0={"fieldRef":{"fieldPath":"spec.nodeName"}} TESTUDO_SOURCE_1_1={"resourceFieldRef":{"resource":"limits.cpu"}} secret/all/*: a
+    "#);
+    // What a template of an operation uses is needed as well as what a command sees.
+    let needs = |spec: &str| {
+        let references = planned(spec, Place::Process).unwrap().main.references;
+        references.iter().map(super::Reference::path).collect::<Vec<_>>().join(" ")
+    };
+    assert_snapshot!(needs("
+        container: {env: [{name: TOKEN, valueFrom: {secretKeyRef: {name: t, key: k}}}]}
+        steps: [{content: {git: {uri: 'https://{{ env.TOKEN }}@e.org'}}}]
+    "), @"secret/t/k");
+}
+
+#[test]
+fn where_values_come_from_cannot_wait_for_a_run() {
+    assert_snapshot!(pods("
+        steps:
+        - name: a
+          container: {env: [{name: X, value: '{{ env.Y }}'}, {name: Z, valueFrom: {secretKeyRef: {name: '{{ env.Y }}', key: k}}}]}
+          content:
+            git: {uri: '{{ env.Y }}', tokenFrom: {secretKeyRef: {name: '{{ env.Y }}', key: k}}}
+            files: [{path: '{{ env.Y }}', contentFrom: {configMapKeyRef: {name: a, key: '{{ env.Y }}'}}}]
+          shell: make
+    "), @"
+    error: spec.steps[0].container.env[1].valueFrom.secretKeyRef.name: error while accessing env.Y: unknown variable
+    error: spec.steps[0].content.files[0].contentFrom.configMapKeyRef.key: error while accessing env.Y: unknown variable
+    error: spec.steps[0].content.git.tokenFrom.secretKeyRef.name: error while accessing env.Y: unknown variable
+    ");
+}
+
+/// The shapes of a block's instances, numbered as they are first met.
+fn shapes(block: &str) -> String {
+    let plan = planned(&format!("{{steps: [{{parallel: {block}}}]}}"), Place::Kube).unwrap();
+    let parallel = plan.main.steps.iter().find_map(|step| match &step.operation {
+        Some(Operation::Parallel(parallel)) => Some(parallel),
+        _ => None,
+    });
+    let mut known = Vec::new();
+    let mut numbers = Vec::new();
+    for one in expand_parallel(parallel.unwrap(), &Nothing, "", &plan.platform).unwrap() {
+        let Work::Unit(unit) = one.work else { panic!("a worker is a unit") };
+        let shape = shape(&unit);
+        let number = known.iter().position(|one| *one == shape).unwrap_or_else(|| {
+            known.push(shape);
+            known.len() - 1
+        });
+        numbers.push(number.to_string());
+    }
+    numbers.join(" ")
+}
+
+#[test]
+fn a_shape_is_what_pods_are_made_from() {
+    // Commands, variables and timeouts come later.
+    let apart = "{count: 3, timeout: '{{ index + 1 }}m', shell: 'make {{ index }}', pod: {labels: {a: b}}}";
+    assert_eq!(shapes(apart), "0 0 0");
+    assert_eq!(shapes("{count: 2, run: {image: a, command: [x], env: [{name: A, value: '{{ index }}'}]}}"), "0 0");
+    assert_eq!(shapes("{count: 2, run: {image: 'a:{{ index }}', command: [x]}}"), "0 1");
+    assert_eq!(shapes("{count: 2, pod: {labels: {a: '{{ index }}'}}, shell: x}"), "0 1");
+    assert_eq!(shapes("{count: 2, job: {annotations: {a: '{{ index }}'}}, shell: x}"), "0 1");
+    assert_eq!(shapes("{count: 2, pvcs: {a: {accessModes: [ReadWriteOnce]}}, shell: x}"), "0 1");
+    assert_eq!(shapes("{count: 2, shell: 'echo {{ secret(\"a\", string(index)) }}'}"), "0 1");
+    let sizes = "container: {resources: {requests: {cpu: '{{ matrix.m }}'}}}";
+    assert_eq!(shapes(&format!("{{matrix: {{m: [1, 1, 2]}}, {sizes}, shell: x}}")), "0 0 1");
+    let from = "{name: A, valueFrom: {fieldRef: {fieldPath: 'metadata.{{ index }}'}}}";
+    assert_eq!(shapes(&format!("{{count: 2, container: {{env: [{from}]}}, shell: x}}")), "0 1");
+    let file = "{path: '/etc/{{ index }}', content: x}";
+    assert_eq!(shapes(&format!("{{count: 2, content: {{files: [{file}]}}, shell: x}}")), "0 1");
 }

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Status, Told, UnitKey};
+use super::{BlockRef, Status, Told, UnitKey};
 use crate::{
     expr::Value,
     frame::PackId,
@@ -110,6 +110,8 @@ pub struct Instance {
     pub labels: Labels,
     pub work: Work,
     pub phase: InstancePhase,
+    /// What it can be made in one with.
+    pub block: Option<BlockRef>,
 }
 
 /// What an instance does.

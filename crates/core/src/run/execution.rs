@@ -17,6 +17,7 @@ use crate::{
 };
 
 mod advance;
+mod alike;
 pub(crate) mod blocks;
 mod index;
 mod logs;

@@ -30,6 +30,8 @@ pub struct Wanted {
 #[derive(Debug, Clone, PartialEq)]
 pub struct UnitWant {
     pub plan: Arc<UnitPlan>,
+    /// The block that it can be made in one with.
+    pub block: Option<BlockRef>,
     /// The life that was met; another is never begun.
     pub life: Option<String>,
     /// How long it may take until somebody meets it, in milliseconds.
@@ -46,6 +48,18 @@ pub struct UnitWant {
     pub log_artifact: Option<String>,
     /// It is to be gone.
     pub reap: Option<ReapHow>,
+}
+
+/// Units that differ in nothing but their numbers, for places that make them all at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockRef {
+    /// The same for all its units, and for those of no other block of the execution; no unit is called so.
+    pub place: String,
+    /// Which one of them this is, of how many.
+    pub index: usize,
+    pub size: usize,
+    /// How many there may be at a time.
+    pub parallelism: usize,
 }
 
 /// Bytes of a unit that this side has to have before the unit may go.

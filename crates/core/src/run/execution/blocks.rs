@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{BlockKey, Execution};
+use super::{BlockKey, Execution, alike};
 use crate::{
-    plan::{Expanded, Operation, Role, expand_execute, expand_parallel, expand_services},
+    plan::{Expanded, Operation, Place, Role, expand_execute, expand_parallel, expand_services},
     run::{
         Block, BlockKind, ChildEnd, Fetched, Instance, InstancePhase, Report, Request, Status, Stopper, UnitKey,
         WordId,
@@ -53,8 +53,8 @@ impl Execution {
             }
             _ => return None,
         };
-        let instances = match expanded {
-            Ok(expanded) => expanded.into_iter().map(|one| instance(unit, place, kind, one)).collect(),
+        let mut instances = match expanded {
+            Ok(expanded) => expanded.into_iter().map(|one| instance(unit, place, kind, one)).collect::<Vec<_>>(),
             Err(failure) => vec![Instance {
                 key: unit.child(place),
                 group: place.clone(),
@@ -63,9 +63,13 @@ impl Execution {
                 labels: Vec::new(),
                 work: Work::Broken(failure.to_string()),
                 phase: InstancePhase::Waiting,
+                block: None,
             }],
         };
         let (parallelism, max_failures, logs) = limits;
+        if platform.place == Place::Kube && !matches!(kind, BlockKind::Execute { .. }) {
+            alike::mark(&mut instances, unit, place, *attempt, parallelism as usize);
+        }
         let carrier = known
             .carrier
             .as_ref()
@@ -155,6 +159,7 @@ fn instance(unit: &UnitKey, place: &str, kind: BlockKind, one: Expanded) -> Inst
         labels: one.labels,
         work: one.work,
         phase: InstancePhase::Waiting,
+        block: None,
     }
 }
 

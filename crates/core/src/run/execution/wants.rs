@@ -8,8 +8,8 @@ use super::{Execution, Unit, UnitPhase};
 use crate::duration::GoDuration;
 use crate::plan::{Limits, StatusRule};
 use crate::run::{
-    BlockKind, ChildWant, Ending, InstancePhase, Keep, PackPurpose, ReapHow, Status, StopHow, Timer, Told, UnitKey,
-    UnitWant, Wanted, Word, WordId, block::Work,
+    BlockKind, BlockRef, ChildWant, Ending, InstancePhase, Keep, PackPurpose, ReapHow, Status, StopHow, Timer, Told,
+    UnitKey, UnitWant, Wanted, Word, WordId, block::Work,
 };
 
 impl Execution {
@@ -90,6 +90,7 @@ impl Execution {
             .collect();
         UnitWant {
             plan: unit.run.plan().clone(),
+            block: self.block_ref(key, unit),
             life,
             start: self.plan.limits.initialization.filter(|_| unit.carrier.is_none()).unwrap_or(Limits::START),
             seq: unit.seq,
@@ -99,6 +100,12 @@ impl Execution {
             log_artifact: self.log_artifact(unit),
             reap,
         }
+    }
+
+    /// The block that a unit is made in one with; what is made again is made by itself.
+    fn block_ref(&self, key: &UnitKey, unit: &Unit) -> Option<BlockRef> {
+        let (carrier, step, attempt, at) = unit.carrier.as_ref().filter(|_| key.attempt == 0)?;
+        self.blocks.get(&(carrier.clone(), *step, *attempt))?.instances.get(*at)?.block.clone()
     }
 
     /// A unit that nobody has met and whose block has no more use for it.
