@@ -116,7 +116,9 @@ pub(crate) fn environment(
         // The last of a name wins.
         templates.remove(&variable.name);
         match (&variable.value_from, variable.value.as_deref()) {
-            (Some(from), _) => variables.extend(value_from(from, values).map(|value| (variable.name.clone(), value))),
+            (Some(from), _) => {
+                variables.extend(value_from(from, run, values, place).map(|value| (variable.name.clone(), value)));
+            }
             (None, Some(value)) if value.contains("{{") => {
                 templates.insert(variable.name.clone(), value);
             }
@@ -188,7 +190,10 @@ impl Scope for LazyEnv<'_> {
     }
 }
 
-fn value_from(from: &Node, values: &Values) -> Option<String> {
+fn value_from(from: &Node, run: &UnitRun, values: &Values, place: &Place) -> Option<String> {
+    if let Some(number) = run.plan().source(from) {
+        return place.sources.get(&number).cloned();
+    }
     let known = |field: &str, kind| {
         let node = from.get(field)?;
         let (name, key) = (node.get_str("name")?.to_owned(), node.get_str("key")?.to_owned());

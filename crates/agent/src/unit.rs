@@ -404,8 +404,16 @@ impl Agent {
 
     /// What a step's command starts from.
     fn place(&self, step: usize) -> Rc<Place> {
-        let guest = self.container(step).and_then(|container| self.processes.guests.place(container));
-        guest.unwrap_or_else(|| self.habitat.place.clone())
+        let container = self.container(step);
+        let guest = container.and_then(|container| self.processes.guests.place(container));
+        let place = guest.unwrap_or_else(|| self.habitat.place.clone());
+        match &self.run {
+            Some(run) if !run.plan().sources.is_empty() => {
+                let sources = self.habitat.sources(run.plan(), container.unwrap_or(0));
+                Rc::new(Place { sources, ..(*place).clone() })
+            }
+            _ => place,
+        }
     }
 
     /// Whether the container that a step needs is there. The first attempt waits for it; one that was lost since is
