@@ -87,7 +87,7 @@ impl Look {
     /// Settings that containers and Jobs have fields for.
     fn settings(&mut self, key: &str, value: &Node, path: &str) {
         if self.place == Place::Kube {
-            return;
+            return self.at(value, key, path);
         }
         for (field, value) in value.entries() {
             let below = format!("{path}.{}", &**field);
