@@ -338,6 +338,7 @@ fn a_unit_that_was_lost_says_why() {
     story.start("main", 1);
     let reason = "the agent was killed".to_owned();
     story.event(&Event::Lost { unit: UnitKey::main(), at: story.now(), reason });
+    story.event(&Event::Reaped { unit: UnitKey::main(), at: story.now() });
     story.ended(Status::Aborted);
     assert_snapshot!(story.end_screen(&[]), @r"
     ! aborted after 0ms

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use testudo_core::{
     plan::{Operation, Step},
-    run::{Block, BlockKind, Execution, Instance, Outcome, Status, Told, Unit, UnitKey, UnitPhase, UnitRun, Work},
+    run::{Block, BlockKind, Execution, Instance, Outcome, Status, Told, Unit, UnitKey, UnitRun, Work},
     summary::label_of,
 };
 
@@ -52,8 +52,9 @@ fn of_unit(execution: &Execution, key: &UnitKey, causes: &mut Vec<Cause>) {
         }
         let found = causes.len();
         of_block(execution, key, at, causes);
-        if causes.len() == found {
-            let outcome = unit.run.state(at).outcome.as_ref();
+        let outcome = unit.run.state(at).outcome.as_ref();
+        // Where a lost unit stood is said below.
+        if causes.len() == found && (outcome.is_some() || unit.lost.is_none()) {
             let stopped = matches!(outcome, Some(Outcome::Stopped));
             causes.push(Cause {
                 unit: key.clone(),
@@ -65,7 +66,7 @@ fn of_unit(execution: &Execution, key: &UnitKey, causes: &mut Vec<Cause>) {
             });
         }
     }
-    if let UnitPhase::Lost(reason) = &unit.phase
+    if let Some(reason) = &unit.lost
         && unit.over.is_none()
     {
         let step = running(&unit.run);

@@ -59,6 +59,8 @@ pub struct Unit {
     pub carrier: Option<(UnitKey, usize, u32, usize)>,
     pub run: UnitRun,
     pub phase: UnitPhase,
+    /// Why it was not heard of any more, also when nothing is left of it.
+    pub lost: Option<String>,
     pub met_at: Option<Timestamp>,
     pub address: Option<String>,
     /// What keeps it from starting, as its place last said.
@@ -252,6 +254,7 @@ impl Execution {
             Event::Lost { unit, reason, .. } => {
                 let known = self.unit_mut(unit).ok_or_else(|| corrupt("nobody asked for this unit"))?;
                 known.phase = UnitPhase::Lost(reason.clone());
+                known.lost = Some(reason.clone());
                 known.run.lose();
             }
             Event::Kept { unit, source, error, .. } => self.keep(unit, source, error.clone()),
@@ -362,6 +365,7 @@ impl Unit {
             carrier,
             run: UnitRun::new(plan),
             phase: UnitPhase::Wanted,
+            lost: None,
             met_at: None,
             address: None,
             held_up: None,
