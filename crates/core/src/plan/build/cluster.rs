@@ -40,6 +40,18 @@ impl Builder<'_> {
 
     /// A level's surroundings with the files and volumes of its content.
     pub(super) fn with_content(&mut self, around: &Around, level: &Node) -> Around {
+        let files = level.get("content").map_or(&[][..], |content| content.get_items("files"));
+        for (index, file) in files.iter().enumerate() {
+            if let Some(source) = file.get("contentFrom").and_then(|source| source.get("fileKeyRef")) {
+                let message = "the content of a file comes from a secret, a config map, a field or a resource";
+                let mark = self.path.key("content");
+                self.path.key("files");
+                self.path.index(index);
+                let found = Diagnostic::error("file-source", message).at(source.span).path(self.path.as_str());
+                self.path.leave(mark);
+                self.report(vec![found]);
+            }
+        }
         if let Some(content) = level.get("content").filter(|_| self.platform.place == Place::Kube) {
             let mark = self.path.key("content");
             if let Err(found) = settle::content(content, self.making.certainty, self.path.as_str()) {
