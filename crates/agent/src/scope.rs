@@ -89,6 +89,8 @@ pub(crate) struct Environment {
     pub working_dir: PathBuf,
     /// What was wrong with the working directory.
     pub warning: Option<String>,
+    /// What its place says of the container, by the number of the source in the plan.
+    pub sources: BTreeMap<usize, String>,
 }
 
 /// Makes the surroundings of a step final: variables first, which may use one another, then the directory.
@@ -144,7 +146,7 @@ pub(crate) fn environment(
     }
     let (working_dir, warning) = working_dir(run, step, surroundings, values, &variables, place)?;
     variables.entry("PWD".to_owned()).or_insert_with(|| working_dir.to_string_lossy().into_owned());
-    Ok(Environment { variables, working_dir, warning })
+    Ok(Environment { variables, working_dir, warning, sources: place.sources.clone() })
 }
 
 /// Variables that are templates, which may use one another in any order.

@@ -475,7 +475,7 @@ impl Agent {
             environment(run, step, around, &self.values, &self.shelf, &self.place(step))
                 .map_err(|error| error.to_string())?
         } else {
-            Environment { variables: BTreeMap::new(), working_dir: "/".into(), warning: None }
+            Environment { variables: BTreeMap::new(), working_dir: "/".into(), warning: None, sources: BTreeMap::new() }
         };
         let dir = surroundings.working_dir.to_string_lossy();
         let known = RunScope {

@@ -95,14 +95,11 @@ pub fn job(unit: &UnitSpec, settings: &Settings) -> Value {
         "ttlSecondsAfterFinished": settings.ttl.as_secs(),
         "template": {
             "metadata": {"labels": pod_labels, "annotations": pod_annotations},
-            "spec": pod_spec(unit, settings, &pod),
+            "spec": pod_spec(unit, settings, &pod, deadline(&chosen, &pod, settings)),
         },
     });
     if settings.queue.is_some() {
         spec["suspend"] = json!(true);
-    }
-    if let Some(limit) = deadline(&chosen, settings) {
-        spec["activeDeadlineSeconds"] = json!(limit);
     }
     let mut labels = json!(labels);
     overlay(&mut labels, &chosen["labels"]);
@@ -124,15 +121,17 @@ pub fn job(unit: &UnitSpec, settings: &Settings) -> Value {
     })
 }
 
-/// A limit that only counts where ours does not: the agent's comes first, with time to end in order.
-fn deadline(chosen: &Value, settings: &Settings) -> Option<u64> {
-    Some(chosen["activeDeadlineSeconds"].as_u64()? + settings.grace.as_secs() + 30)
+/// A limit that only counts where ours does not: the agent's comes first, with time to end in order. It is the pod's
+/// also where the Job has it: the pods of one Job are units, each with all of the time.
+fn deadline(job: &Value, pod: &Value, settings: &Settings) -> Option<u64> {
+    let limit = [job, pod].into_iter().filter_map(|one| one["activeDeadlineSeconds"].as_u64()).min()?;
+    Some(limit + settings.grace.as_secs() + 30)
 }
 
 /// Settings of a pod that are not simply fields of its spec.
 const APART: &[&str] = &["labels", "annotations", "volumes", "activeDeadlineSeconds", "disableFsGroupDefaulting"];
 
-fn pod_spec(unit: &UnitSpec, settings: &Settings, chosen: &Value) -> Value {
+fn pod_spec(unit: &UnitSpec, settings: &Settings, chosen: &Value, deadline: Option<u64>) -> Value {
     let Containers { list, .. } = containers(&unit.plan);
     let mut first = Vec::new();
     if list.iter().any(|one| one.image.is_some()) {
@@ -178,7 +177,7 @@ fn pod_spec(unit: &UnitSpec, settings: &Settings, chosen: &Value) -> Value {
     if chosen.get("serviceAccountName").is_some() && chosen.get("automountServiceAccountToken").is_none() {
         spec["automountServiceAccountToken"] = json!(true);
     }
-    if let Some(limit) = deadline(chosen, settings) {
+    if let Some(limit) = deadline {
         spec["activeDeadlineSeconds"] = json!(limit);
     }
     spec
