@@ -12,9 +12,28 @@ use testudo_engine::Sighting;
 #[derive(Debug, Clone, Default)]
 pub struct View {
     pub pod: Option<Arc<Pod>>,
-    pub job: Option<Arc<Job>>,
+    pub job: Option<JobView>,
     /// A pod or Job was there and is not any more: what was last known of it.
     pub removed: Option<String>,
+}
+
+/// What matters of a Job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobView {
+    pub uid: String,
+    /// Until a queue admits it.
+    pub suspended: bool,
+    /// Why it will make no pod any more.
+    pub failure: Option<String>,
+}
+
+impl JobView {
+    /// What matters of this one.
+    pub fn of(job: &Job) -> Self {
+        let uid = job.metadata.uid.clone().unwrap_or_default();
+        let suspended = job.spec.as_ref().and_then(|spec| spec.suspend) == Some(true);
+        JobView { uid, suspended, failure: failure(job) }
+    }
 }
 
 /// What a runner says of a unit.
@@ -23,9 +42,9 @@ pub fn sighting(view: &View) -> Sighting {
         return Sighting::Gone { reason: removed.clone() };
     }
     let Some(pod) = &view.pod else {
-        return match view.job.as_deref().and_then(failure) {
+        return match view.job.as_ref().and_then(|job| job.failure.clone()) {
             Some(reason) => Sighting::Gone { reason },
-            None => Sighting::Waiting { reason: waiting_for_pod(view.job.as_deref()) },
+            None => Sighting::Waiting { reason: waiting_for_pod(view.job.as_ref()).to_owned() },
         };
     };
     if let Some(reason) = ended(pod) {
@@ -62,13 +81,11 @@ fn init_statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
     pod.status.iter().flat_map(|status| status.init_container_statuses.iter().flatten())
 }
 
-fn waiting_for_pod(job: Option<&Job>) -> String {
+fn waiting_for_pod(job: Option<&JobView>) -> &'static str {
     match job {
-        Some(job) if job.spec.as_ref().and_then(|spec| spec.suspend) == Some(true) => {
-            "its Job is suspended until a queue admits it".to_owned()
-        }
-        Some(_) => "its pod is being made".to_owned(),
-        None => "its Job is being made".to_owned(),
+        Some(job) if job.suspended => "its Job is suspended until a queue admits it",
+        Some(_) => "its pod is being made",
+        None => "its Job is being made",
     }
 }
 

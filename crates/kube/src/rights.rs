@@ -17,7 +17,7 @@ pub const RIGHTS: &[Right] = &[
     Right {
         group: "batch",
         resource: "jobs",
-        verbs: &["list", "watch", "create", "patch", "delete"],
+        verbs: &["list", "watch", "create", "patch", "delete", "deletecollection"],
         why: "each unit is a Job, made by server-side apply",
     },
     Right {

@@ -37,7 +37,7 @@ fn the_doctor_names_the_verb_that_is_missing() {
     let room = Room::new();
     let namespace = room.namespace.as_str();
     let rights = room.place.ok(&["kube", "rbac", "-N", namespace, "--service-account", "ci"]).stdout;
-    room.apply(&rights.replace("create, patch, delete]", "create, delete]"));
+    room.apply(&rights.replace("create, patch, delete,", "create, delete,"));
     let kubeconfig = room.kubeconfig_of("ci");
     let doctor = ["doctor", "--runner", "kube", "-N", namespace];
 
