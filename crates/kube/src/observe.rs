@@ -23,9 +23,12 @@ pub fn sighting(view: &View) -> Sighting {
         return Sighting::Gone { reason: removed.clone() };
     }
     let Some(pod) = &view.pod else {
-        return match view.job.as_deref().and_then(failure) {
+        let Some(job) = view.job.as_deref() else {
+            return Sighting::Gone { reason: "nothing of it is there".to_owned() };
+        };
+        return match failure(job) {
             Some(reason) => Sighting::Gone { reason },
-            None => Sighting::Waiting { reason: waiting_for_pod(view.job.as_deref()) },
+            None => Sighting::Waiting { reason: waiting_for_pod(job) },
         };
     };
     if let Some(reason) = ended(pod) {
@@ -62,13 +65,10 @@ fn init_statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
     pod.status.iter().flat_map(|status| status.init_container_statuses.iter().flatten())
 }
 
-fn waiting_for_pod(job: Option<&Job>) -> String {
-    match job {
-        Some(job) if job.spec.as_ref().and_then(|spec| spec.suspend) == Some(true) => {
-            "its Job is suspended until a queue admits it".to_owned()
-        }
-        Some(_) => "its pod is being made".to_owned(),
-        None => "its Job is being made".to_owned(),
+fn waiting_for_pod(job: &Job) -> String {
+    match job.spec.as_ref().and_then(|spec| spec.suspend) {
+        Some(true) => "its Job is suspended until a queue admits it".to_owned(),
+        _ => "its pod is being made".to_owned(),
     }
 }
 

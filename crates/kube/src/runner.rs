@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, io, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures::{
-    StreamExt,
+    FutureExt, StreamExt,
     stream::{BoxStream, unfold},
 };
 use k8s_openapi::api::{
@@ -123,7 +123,11 @@ impl Runner for KubeRunner {
         }
         let job = match known.job {
             Some(job) => job,
-            None => Arc::new(self.apply::<Job>(&name, &manifest::job(unit, &self.settings)).await?),
+            None => {
+                let job: Arc<Job> = Arc::new(self.apply(&name, &manifest::job(unit, &self.settings)).await?);
+                self.watches.made(unit, job.clone());
+                job
+            }
         };
         // The Job comes first, so that the Secret goes with it; the kubelet asks for it later than this.
         let mut secret = manifest::secret(unit, &self.settings);
@@ -138,10 +142,10 @@ impl Runner for KubeRunner {
     }
 
     fn observe(&self, unit: &UnitSpec) -> BoxStream<'static, Sighting> {
-        let view = self.watches.of(unit);
+        let (view, listed) = (self.watches.of(unit), self.watches.listed());
         // Not yet said, said before, or over.
         let state = Some((view, None::<Sighting>));
-        unfold(state, |state| async move {
+        let sightings = unfold(state, |state| async move {
             let (mut view, mut last) = state?;
             loop {
                 let now = observe::sighting(&view.borrow_and_update());
@@ -152,14 +156,16 @@ impl Runner for KubeRunner {
                 }
                 view.changed().await.ok()?;
             }
-        })
-        .boxed()
+        });
+        // What is not known yet may be there all the same.
+        listed.map(|()| sightings).flatten_stream().boxed()
     }
 
     async fn connect(&self, unit: &UnitSpec) -> Result<Box<dyn Duplex>, RunnerError> {
         let key = self.settings.key.of(&unit.execution, &unit.key.to_string());
         let mut views = self.watches.of(unit);
         let mut pause = EAGER;
+        self.watches.listed().await;
         loop {
             let view = views.borrow_and_update().clone();
             if let Sighting::Gone { reason } = observe::sighting(&view) {

@@ -48,8 +48,9 @@ impl Watches {
         let pods = watcher(Api::<Pod>::namespaced(client.clone(), namespace), config.clone());
         tasks.spawn(async move {
             let mut listing = Listing::new(known, |view: &mut View, pod| match pod {
-                Found::There(pod) => view.pod = Some(pod),
-                Found::Removed(pod) => view.removed = Some(removal(&pod)),
+                Found::There(pod) if concerns(view, &pod) => view.pod = Some(pod),
+                Found::Removed(pod) if concerns(view, &pod) => view.removed = Some(removal(&pod)),
+                Found::There(_) | Found::Removed(_) => {}
                 Found::Unlisted if view.pod.is_some() => view.removed = view.pod.as_deref().map(removal),
                 Found::Unlisted => {}
             });
@@ -74,6 +75,7 @@ impl Watches {
             };
             let mut listing = Listing::new(known, move |view: &mut View, job| match job {
                 Found::There(job) => view.job = Some(job),
+                Found::Removed(job) if view.job.as_ref().is_some_and(|known| known.uid() != job.uid()) => {}
                 Found::Removed(_) | Found::Unlisted => gone(view),
             });
             let mut jobs = jobs.default_backoff().boxed();
@@ -89,10 +91,22 @@ impl Watches {
     }
 
     /// Waits until what was there before is known.
-    pub(crate) async fn listed(&self) {
+    pub(crate) fn listed(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut listed = self.listed.clone();
-        // The watches end with this value, and not before.
-        let _ = listed.wait_for(|(pods, jobs)| *pods && *jobs).await;
+        async move {
+            // The watches end with this value, and not before.
+            let _ = listed.wait_for(|(pods, jobs)| *pods && *jobs).await;
+        }
+    }
+
+    /// Knows of a Job before the watch does.
+    pub(crate) fn made(&self, unit: &UnitSpec, job: Arc<Job>) {
+        let name = (label(&unit.execution), unit.key.to_string());
+        let mut units = self.units.lock().unwrap_or_else(PoisonError::into_inner);
+        let view = units.entry(name).or_insert_with(|| watch::channel(View::default()).0);
+        view.send_modify(|view| {
+            view.job.get_or_insert(job);
+        });
     }
 
     /// What is known of a unit, now and from now on.
@@ -175,6 +189,14 @@ impl<K: ResourceExt, F: FnMut(&mut View, Found<K>)> Listing<K, F> {
             (self.change)(&mut view, found);
             units.insert(name.clone(), watch::channel(view).0);
         }
+    }
+}
+
+/// Whether a pod is one of the unit as it is now, and not of one of that name that was reaped and goes its way.
+fn concerns(view: &View, pod: &Pod) -> bool {
+    match &view.job {
+        Some(job) => pod.owner_references().iter().any(|owner| Some(&owner.uid) == job.metadata.uid.as_ref()),
+        None => view.pod.is_some() || pod.metadata.deletion_timestamp.is_none(),
     }
 }
 
