@@ -8,7 +8,10 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use testudo_core::{plan::UnitPlan, run::Status};
+use testudo_core::{
+    plan::{UnitPlan, source_name},
+    run::Status,
+};
 
 use crate::sys::Caller;
 
@@ -19,6 +22,9 @@ pub(crate) struct Place {
     pub(crate) dir: PathBuf,
     /// In another container, whose directories can only be made there.
     pub(crate) is_elsewhere: bool,
+    /// What the cluster says of the container, by the number of the source in the plan.
+    #[serde(skip)]
+    pub(crate) sources: BTreeMap<usize, String>,
 }
 
 /// What surrounds an agent.
@@ -55,7 +61,12 @@ impl Habitat {
     pub(crate) fn machine(caller: Caller) -> Self {
         Habitat {
             caller,
-            place: Rc::new(Place { env: BTreeMap::new(), dir: PathBuf::from("/"), is_elsewhere: false }),
+            place: Rc::new(Place {
+                env: BTreeMap::new(),
+                dir: PathBuf::from("/"),
+                is_elsewhere: false,
+                sources: BTreeMap::new(),
+            }),
             native: BTreeMap::new(),
             echo: false,
             ends_by_signal: false,
@@ -68,7 +79,7 @@ impl Habitat {
         let (native, env) = vars.partition(|(name, _)| name.starts_with(OWN));
         Habitat {
             caller: Caller::Container,
-            place: Rc::new(Place { env, dir, is_elsewhere: false }),
+            place: Rc::new(Place { env, dir, is_elsewhere: false, sources: BTreeMap::new() }),
             native,
             echo: true,
             ends_by_signal: true,
@@ -91,6 +102,12 @@ impl Habitat {
             }
         }
         values
+    }
+
+    /// What the place says of a container, by the number of the source in the plan.
+    pub(crate) fn sources(&self, plan: &UnitPlan, container: usize) -> BTreeMap<usize, String> {
+        let value = |number| self.native.get(&source_name(container, number)).cloned();
+        (0..plan.sources.len()).filter_map(|number| Some((number, value(number)?))).collect()
     }
 
     /// Says how it ended where whoever runs the place looks for it.

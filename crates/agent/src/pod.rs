@@ -24,14 +24,14 @@ pub const FOLDER: &str = "/.testudo";
 pub const PROGRAM: &str = "/.testudo/agent";
 /// Where the agent is in our own image.
 pub const OWN_PROGRAM: &str = "/testudo-agent";
-/// The file with the unit's key.
+/// The file with the unit's [`credentials`].
 pub const KEY: &str = "/.testudo-key";
 /// Directories that the containers of a unit share, beside [`FOLDER`].
 pub const SHARED: &[&str] = &["data", "tmp", "testkube"];
-/// The unit's name.
-pub const UNIT: &str = "TESTUDO_UNIT";
 /// Seconds without a word from anybody after which the unit is stopped.
 pub const ORPHAN_LIMIT: &str = "TESTUDO_ORPHAN_LIMIT";
+/// Length of a key in front of the unit's name.
+const KEY_LENGTH: usize = 32;
 /// Where the kubelet looks for the last message of a container.
 const EPITAPH: &str = "/dev/termination-log";
 
@@ -66,6 +66,16 @@ pub fn main() -> i32 {
             1
         }
     }
+}
+
+/// What a unit in a pod is given to show who it is: its key, then its name.
+pub fn credentials(key: &Key, unit: &str) -> Vec<u8> {
+    [&key.0[..], unit.as_bytes()].concat()
+}
+
+fn parse(credentials: &[u8]) -> io::Result<(Key, String)> {
+    let (key, unit) = credentials.split_first_chunk::<KEY_LENGTH>().ok_or(io::ErrorKind::InvalidData)?;
+    Ok((Key(*key), String::from_utf8(unit.to_vec()).map_err(io::Error::other)?))
 }
 
 fn install() -> io::Result<()> {
@@ -125,8 +135,7 @@ fn lead() -> io::Result<()> {
     let said = |what: &'static str| move |error: io::Error| io::Error::other(format!("{what}: {error}"));
     // Commands may run under the same uid: they are not to read what stands in here.
     sys::hide_from_others().map_err(said("hiding its memory"))?;
-    let key = fs::read(KEY).map_err(said("the unit's key"))?;
-    let key = Key(key.try_into().map_err(|_| io::Error::other("the unit's key is none"))?);
+    let (key, unit) = fs::read(KEY).and_then(|bytes| parse(&bytes)).map_err(said("the unit's key"))?;
     let folder = Path::new(FOLDER).join("unit");
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true).mode(0o700).create(folder.join("packs")).map_err(said("the unit's folder"))?;
@@ -137,7 +146,7 @@ fn lead() -> io::Result<()> {
     // What the agent makes is for all containers of the unit; they are of one group.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o002));
     let settings = Settings {
-        unit: variable(UNIT)?,
+        unit,
         folder: folder.clone(),
         hidden: folder.clone(),
         orphan_limit: variable(ORPHAN_LIMIT)?.parse().map_err(io::Error::other)?,

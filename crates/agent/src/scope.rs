@@ -89,6 +89,8 @@ pub(crate) struct Environment {
     pub working_dir: PathBuf,
     /// What was wrong with the working directory.
     pub warning: Option<String>,
+    /// What its place says of the container, by the number of the source in the plan.
+    pub sources: BTreeMap<usize, String>,
 }
 
 /// Makes the surroundings of a step final: variables first, which may use one another, then the directory.
@@ -116,7 +118,9 @@ pub(crate) fn environment(
         // The last of a name wins.
         templates.remove(&variable.name);
         match (&variable.value_from, variable.value.as_deref()) {
-            (Some(from), _) => variables.extend(value_from(from, values).map(|value| (variable.name.clone(), value))),
+            (Some(from), _) => {
+                variables.extend(value_from(from, run, values, place).map(|value| (variable.name.clone(), value)));
+            }
             (None, Some(value)) if value.contains("{{") => {
                 templates.insert(variable.name.clone(), value);
             }
@@ -142,7 +146,7 @@ pub(crate) fn environment(
     }
     let (working_dir, warning) = working_dir(run, step, surroundings, values, &variables, place)?;
     variables.entry("PWD".to_owned()).or_insert_with(|| working_dir.to_string_lossy().into_owned());
-    Ok(Environment { variables, working_dir, warning })
+    Ok(Environment { variables, working_dir, warning, sources: place.sources.clone() })
 }
 
 /// Variables that are templates, which may use one another in any order.
@@ -188,7 +192,10 @@ impl Scope for LazyEnv<'_> {
     }
 }
 
-fn value_from(from: &Node, values: &Values) -> Option<String> {
+fn value_from(from: &Node, run: &UnitRun, values: &Values, place: &Place) -> Option<String> {
+    if let Some(number) = run.plan().source(from) {
+        return place.sources.get(&number).cloned();
+    }
     let known = |field: &str, kind| {
         let node = from.get(field)?;
         let (name, key) = (node.get_str("name")?.to_owned(), node.get_str("key")?.to_owned());

@@ -404,8 +404,16 @@ impl Agent {
 
     /// What a step's command starts from.
     fn place(&self, step: usize) -> Rc<Place> {
-        let guest = self.container(step).and_then(|container| self.processes.guests.place(container));
-        guest.unwrap_or_else(|| self.habitat.place.clone())
+        let container = self.container(step);
+        let guest = container.and_then(|container| self.processes.guests.place(container));
+        let place = guest.unwrap_or_else(|| self.habitat.place.clone());
+        match &self.run {
+            Some(run) if !run.plan().sources.is_empty() => {
+                let sources = self.habitat.sources(run.plan(), container.unwrap_or(0));
+                Rc::new(Place { sources, ..(*place).clone() })
+            }
+            _ => place,
+        }
     }
 
     /// Whether the container that a step needs is there. The first attempt waits for it; one that was lost since is
@@ -467,7 +475,7 @@ impl Agent {
             environment(run, step, around, &self.values, &self.shelf, &self.place(step))
                 .map_err(|error| error.to_string())?
         } else {
-            Environment { variables: BTreeMap::new(), working_dir: "/".into(), warning: None }
+            Environment { variables: BTreeMap::new(), working_dir: "/".into(), warning: None, sources: BTreeMap::new() }
         };
         let dir = surroundings.working_dir.to_string_lossy();
         let known = RunScope {

@@ -64,6 +64,8 @@ pub(crate) async fn tend(shared: Arc<Shared>, key: UnitKey, mut wants: watch::Re
     loop {
         let want = wants.borrow_and_update().clone();
         if let Some(how) = want.reap {
+            // Its block may be another by now: one that closes.
+            let spec = UnitSpec { block: want.block.clone(), ..spec.clone() };
             if reap(&shared, &spec, how, &mut wants).await {
                 return;
             }

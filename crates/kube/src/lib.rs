@@ -4,6 +4,7 @@
 //! [`KubeRunner`] is the only one that waits. A unit's agent is reached by its pod's address from inside the cluster and
 //! through the API server's port-forward from outside, and what travels is sealed with the unit's own key.
 
+mod jobs;
 mod keys;
 pub mod manifest;
 mod names;

@@ -2,21 +2,25 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
+use k8s_openapi::ByteString;
 use serde_json::{Value, json};
 use testudo_agent::pod;
-use testudo_core::plan::{ContainerPlan, Containers, Reference, ReferenceKind, Role, UnitPlan, containers};
+use testudo_core::{
+    plan::{ContainerPlan, Containers, Reference, ReferenceKind, Role, containers, source_name},
+    run::UnitKey,
+};
 use testudo_engine::UnitSpec;
 
 use crate::{
-    names::{self, EXECUTION, MANAGED, ROLE, ROOT, UNIT, WORKFLOW},
+    names::{self, EXECUTION, MANAGED, PLACE, ROLE, ROOT, WORKFLOW},
     runner::Settings,
 };
 
 /// The annotation in which a Job says which of its pods one is.
-const INDEX: &str = "batch.kubernetes.io/job-completion-index";
+pub(crate) const INDEX: &str = "batch.kubernetes.io/job-completion-index";
 /// The variable that holds it.
 const INDEX_VARIABLE: &str = "TESTUDO_INDEX";
 /// The volume that the containers of a unit share, and the one with its key.
@@ -44,22 +48,30 @@ fn labels(unit: &UnitSpec, settings: &Settings) -> BTreeMap<&'static str, String
     ])
 }
 
-/// The Secret with the keys of a unit, by its number in its Job.
+/// The Secret of a Job: for each of its pods what that unit is called, and its key.
 pub fn secret(unit: &UnitSpec, settings: &Settings) -> Value {
-    let key = settings.key.of(&unit.execution, &unit.key.to_string());
+    let units = unit.block.as_ref().map_or_else(|| vec![&unit.key], |block| block.units.iter().collect());
+    let units = units.into_iter().map(UnitKey::to_string).enumerate();
+    let data: BTreeMap<String, ByteString> = units
+        .map(|(index, name)| {
+            let key = settings.key.of(&unit.execution, &name);
+            (index.to_string(), ByteString(pod::credentials(&key, &name)))
+        })
+        .collect();
     json!({
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {"name": names::job(unit), "namespace": settings.namespace, "labels": labels(unit, settings)},
         "immutable": true,
-        "data": {"0": k8s_openapi::ByteString(key.0.to_vec())},
+        "data": data,
     })
 }
 
 /// The Job that makes a unit's pod.
 pub fn job(unit: &UnitSpec, settings: &Settings) -> Value {
     let labels = labels(unit, settings);
-    let annotations = json!({UNIT: unit.key.to_string()});
+    let annotations = json!({PLACE: names::place(unit).0});
+    let (size, parallelism) = unit.block.as_ref().map_or((1, 1), |block| (block.units.len(), block.parallelism));
     let chosen = json!(unit.plan.job);
     let pod = json!(unit.plan.pod);
     let mut pod_labels = json!(labels);
@@ -74,22 +86,20 @@ pub fn job(unit: &UnitSpec, settings: &Settings) -> Value {
         }
     }
     let mut spec = json!({
-        "completions": 1,
-        "parallelism": 1,
+        "completions": size,
+        // A pod ends when it hears that it may, so this many units are under way at a time.
+        "parallelism": parallelism,
         "completionMode": "Indexed",
         // Nothing is made anew behind our back: another attempt of a unit is another Job.
         "backoffLimitPerIndex": 0,
         "ttlSecondsAfterFinished": settings.ttl.as_secs(),
         "template": {
             "metadata": {"labels": pod_labels, "annotations": pod_annotations},
-            "spec": pod_spec(unit, settings, &pod),
+            "spec": pod_spec(unit, settings, &pod, deadline(&chosen, &pod, settings)),
         },
     });
     if settings.queue.is_some() {
         spec["suspend"] = json!(true);
-    }
-    if let Some(limit) = deadline(&chosen, settings) {
-        spec["activeDeadlineSeconds"] = json!(limit);
     }
     let mut labels = json!(labels);
     overlay(&mut labels, &chosen["labels"]);
@@ -111,23 +121,25 @@ pub fn job(unit: &UnitSpec, settings: &Settings) -> Value {
     })
 }
 
-/// A limit that only counts where ours does not: the agent's comes first, with time to end in order.
-fn deadline(chosen: &Value, settings: &Settings) -> Option<u64> {
-    Some(chosen["activeDeadlineSeconds"].as_u64()? + settings.grace.as_secs() + 30)
+/// A limit that only counts where ours does not: the agent's comes first, with time to end in order. It is the pod's
+/// also where the Job has it: the pods of one Job are units, each with all of the time.
+fn deadline(job: &Value, pod: &Value, settings: &Settings) -> Option<u64> {
+    let limit = [job, pod].into_iter().filter_map(|one| one["activeDeadlineSeconds"].as_u64()).min()?;
+    Some(limit + settings.grace.as_secs() + 30)
 }
 
 /// Settings of a pod that are not simply fields of its spec.
 const APART: &[&str] = &["labels", "annotations", "volumes", "activeDeadlineSeconds", "disableFsGroupDefaulting"];
 
-fn pod_spec(unit: &UnitSpec, settings: &Settings, chosen: &Value) -> Value {
-    let Containers { list, of_step } = containers(&unit.plan);
+fn pod_spec(unit: &UnitSpec, settings: &Settings, chosen: &Value, deadline: Option<u64>) -> Value {
+    let Containers { list, .. } = containers(&unit.plan);
     let mut first = Vec::new();
     if list.iter().any(|one| one.image.is_some()) {
         first.push(installer(settings));
     }
     let mut all = Vec::new();
     for (number, one) in list.iter().enumerate() {
-        let folders = foreign_folders(&unit.plan, &of_step, number);
+        let folders = foreign_folders(one);
         let made = container(unit, settings, number, one, &folders);
         if !folders.is_empty() {
             first.push(seeder(&made, number, &folders));
@@ -165,7 +177,7 @@ fn pod_spec(unit: &UnitSpec, settings: &Settings, chosen: &Value) -> Value {
     if chosen.get("serviceAccountName").is_some() && chosen.get("automountServiceAccountToken").is_none() {
         spec["automountServiceAccountToken"] = json!(true);
     }
-    if let Some(limit) = deadline(chosen, settings) {
+    if let Some(limit) = deadline {
         spec["activeDeadlineSeconds"] = json!(limit);
     }
     spec
@@ -197,12 +209,13 @@ fn container(unit: &UnitSpec, settings: &Settings, number: usize, plan: &Contain
     mounts.extend(volumes);
     mounts.extend(folders.iter().enumerate().map(|(at, folder)| mount(folder, &seed(number, at))));
     let mut command = vec![program(plan).to_owned()];
-    let (mut env, mut env_from) = (told(unit, settings), Vec::new());
+    let (mut env, mut env_from) = (told(settings), Vec::new());
     if number == 0 {
         command.push(pod::LEAD.to_owned());
         let index = format!("$({INDEX_VARIABLE})");
         mounts.push(json!({"name": KEY_VOLUME, "mountPath": pod::KEY, "subPathExpr": index, "readOnly": true}));
         references(unit, settings, &mut env, &mut env_from);
+        sources(unit, &mut env);
     } else {
         command.extend([pod::LEND.to_owned(), number.to_string()]);
     }
@@ -214,7 +227,7 @@ fn container(unit: &UnitSpec, settings: &Settings, number: usize, plan: &Contain
     overlay(&mut security, &chosen["securityContext"]);
     mounts.extend(chosen["volumeMounts"].as_array().into_iter().flatten().cloned());
     let mut made = json!({
-        "name": if number == 0 { "unit".to_owned() } else { format!("unit-{}", number + 1) },
+        "name": container_name(number),
         "image": plan.image.as_ref().unwrap_or(&settings.image),
         "imagePullPolicy": "IfNotPresent",
         "command": command,
@@ -274,21 +287,20 @@ fn seed(container: usize, folder: usize) -> String {
 
 /// Folders of a container's image that `content.files` are put into. Commands see a copy of each, which may be written
 /// to: the image's own belongs to root more often than not. A path that is not final yet is tried as it is.
-fn foreign_folders(plan: &UnitPlan, of_step: &[Option<usize>], container: usize) -> Vec<String> {
+fn foreign_folders(container: &ContainerPlan) -> Vec<String> {
+    let is_shared = |path: &Path| pod::SHARED.iter().any(|name| path.starts_with(format!("/{name}")));
+    let mounted = container.settings.get_items("volumeMounts").iter().filter_map(|mount| mount.get_str("mountPath"));
+    let mounted: Vec<&str> = mounted.chain(container.volumes.iter().map(String::as_str)).collect();
     let mut folders = BTreeSet::new();
-    let steps = plan.steps.iter().zip(of_step).filter(|(_, carrier)| **carrier == Some(container));
-    for around in steps.filter_map(|(step, _)| step.surroundings.as_ref()) {
-        let base = around.working_dir.iter().fold(PathBuf::from("/data"), |outer, dir| outer.join(dir));
-        for file in &around.files {
-            let path = base.join(&file.path);
-            let shared = pod::SHARED.iter().any(|name| path.starts_with(format!("/{name}")));
-            if let Some(folder) = path.parent().and_then(Path::to_str)
-                && !shared
-                && !folder.contains("{{")
-                && folder != "/"
-            {
-                folders.insert(folder.to_owned());
-            }
+    for file in &container.files {
+        let path = Path::new("/data").join(file);
+        if let Some(folder) = path.parent().and_then(Path::to_str)
+            && !is_shared(&path)
+            && !mounted.iter().any(|mount| path.starts_with(mount))
+            && !folder.contains("{{")
+            && folder != "/"
+        {
+            folders.insert(folder.to_owned());
         }
     }
     folders.into_iter().collect()
@@ -313,11 +325,10 @@ fn installer(settings: &Settings) -> Value {
 }
 
 /// What an agent is told beforehand.
-fn told(unit: &UnitSpec, settings: &Settings) -> Vec<Value> {
+fn told(settings: &Settings) -> Vec<Value> {
     let index = format!("metadata.annotations['{INDEX}']");
     vec![
         json!({"name": INDEX_VARIABLE, "valueFrom": {"fieldRef": {"fieldPath": index}}}),
-        json!({"name": pod::UNIT, "value": unit.key.to_string()}),
         json!({"name": pod::ORPHAN_LIMIT, "value": settings.orphan_limit.as_secs().to_string()}),
     ]
 }
@@ -341,4 +352,23 @@ fn references(unit: &UnitSpec, settings: &Settings, env: &mut Vec<Value>, env_fr
             env_from.push(json!({"prefix": prefix, of_all: {"name": name, "optional": optional}}));
         }
     }
+}
+
+/// Values that only the cluster can tell, about each of a unit's containers: the one that leads has all of them.
+fn sources(unit: &UnitSpec, env: &mut Vec<Value>) {
+    for (container, plan) in containers(&unit.plan).list.iter().enumerate() {
+        for source in &plan.sources {
+            let mut from = json!(unit.plan.sources[*source]);
+            if let Some(resource) = from.get_mut("resourceFieldRef")
+                && resource.get("containerName").is_none()
+            {
+                resource["containerName"] = json!(container_name(container));
+            }
+            env.push(json!({"name": source_name(container, *source), "valueFrom": from}));
+        }
+    }
+}
+
+fn container_name(number: usize) -> String {
+    if number == 0 { "unit".to_owned() } else { format!("unit-{}", number + 1) }
 }

@@ -13,13 +13,21 @@ pub(crate) const EXECUTION: &str = "testudo.dev/execution";
 pub(crate) const WORKFLOW: &str = "testudo.dev/workflow";
 /// What the unit is to its execution.
 pub(crate) const ROLE: &str = "testudo.dev/role";
-/// The unit's name, as an annotation: it may hold what no label may.
-pub(crate) const UNIT: &str = "testudo.dev/unit";
+/// Where in its execution a Job hangs, as an annotation: it may hold what no label may. Each pod of it is a unit.
+pub(crate) const PLACE: &str = "testudo.dev/place";
 /// Who owns the fields that we set.
 pub(crate) const FIELD_MANAGER: &str = "testudo";
-/// The name of a unit's Job and Secret.
+/// Where a unit is found: the place of its Job, and which of its pods it is.
+pub(crate) fn place(unit: &UnitSpec) -> (String, usize) {
+    match &unit.block {
+        Some(block) => (block.place.clone(), block.index),
+        None => (unit.key.to_string(), 0),
+    }
+}
+
+/// The name of the Job and the Secret of a place.
 pub(crate) fn job(unit: &UnitSpec) -> String {
-    shortened(&format!("{}-{}", unit.execution, unit.key), LONGEST_NAME)
+    shortened(&format!("{}-{}", unit.execution, place(unit).0), LONGEST_NAME)
 }
 
 /// A value that a label may have.

@@ -12,9 +12,28 @@ use testudo_engine::Sighting;
 #[derive(Debug, Clone, Default)]
 pub struct View {
     pub pod: Option<Arc<Pod>>,
-    pub job: Option<Arc<Job>>,
+    pub job: Option<JobView>,
     /// A pod or Job was there and is not any more: what was last known of it.
     pub removed: Option<String>,
+}
+
+/// What matters of a Job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobView {
+    pub uid: String,
+    /// Until a queue admits it.
+    pub suspended: bool,
+    /// Why it will make no pod any more.
+    pub failure: Option<String>,
+}
+
+impl JobView {
+    /// What matters of this one.
+    pub fn of(job: &Job) -> Self {
+        let uid = job.metadata.uid.clone().unwrap_or_default();
+        let suspended = job.spec.as_ref().and_then(|spec| spec.suspend) == Some(true);
+        JobView { uid, suspended, failure: failure(job) }
+    }
 }
 
 /// What a runner says of a unit.
@@ -23,12 +42,12 @@ pub fn sighting(view: &View) -> Sighting {
         return Sighting::Gone { reason: removed.clone() };
     }
     let Some(pod) = &view.pod else {
-        let Some(job) = view.job.as_deref() else {
+        let Some(job) = &view.job else {
             return Sighting::Gone { reason: "nothing of it is there".to_owned() };
         };
-        return match failure(job) {
-            Some(reason) => Sighting::Gone { reason },
-            None => Sighting::Waiting { reason: waiting_for_pod(job) },
+        return match &job.failure {
+            Some(reason) => Sighting::Gone { reason: reason.clone() },
+            None => Sighting::Waiting { reason: waiting_for_pod(job).to_owned() },
         };
     };
     if let Some(reason) = ended(pod) {
@@ -65,11 +84,8 @@ fn init_statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
     pod.status.iter().flat_map(|status| status.init_container_statuses.iter().flatten())
 }
 
-fn waiting_for_pod(job: &Job) -> String {
-    match job.spec.as_ref().and_then(|spec| spec.suspend) {
-        Some(true) => "its Job is suspended until a queue admits it".to_owned(),
-        _ => "its pod is being made".to_owned(),
-    }
+fn waiting_for_pod(job: &JobView) -> &'static str {
+    if job.suspended { "its Job is suspended until a queue admits it" } else { "its pod is being made" }
 }
 
 /// Why a Job will make no pod any more.

@@ -1,6 +1,6 @@
 //! The runner: the only one here that waits.
 
-use std::{collections::BTreeSet, io, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, io, time::Duration};
 
 use async_trait::async_trait;
 use futures::{
@@ -12,17 +12,21 @@ use k8s_openapi::api::{
     core::v1::{PersistentVolumeClaim, Pod, Secret},
 };
 use kube::{
-    Api, Client, Config, ResourceExt,
+    Api, Client, Config,
     api::{DeleteParams, ListParams, Patch, PatchParams, PropagationPolicy},
 };
 use serde_json::{Value, json};
+use testudo_core::plan::Role;
 use testudo_engine::{Duplex, Reap, Runner, RunnerError, Sighting, UnitSpec};
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    RootKey, manifest,
-    names::{self, FIELD_MANAGER},
-    observe,
+    RootKey,
+    jobs::Jobs,
+    manifest,
+    manifest::INDEX,
+    names::{self, EXECUTION, FIELD_MANAGER},
+    observe::{self, JobView},
     reach::{Way, reach},
     watch::Watches,
 };
@@ -64,6 +68,7 @@ pub struct KubeRunner {
     way: Way,
     settings: Settings,
     watches: Watches,
+    jobs: Jobs,
 }
 
 /// Between attempts to reach a pod that is not known to run yet: what the kubelet knows comes a second late.
@@ -84,7 +89,7 @@ impl KubeRunner {
         let client = Client::try_from(config)?;
         let settings = settings(namespace);
         let watches = Watches::begin(&client, &settings.namespace, &settings.root);
-        Ok(KubeRunner { client, way, settings, watches })
+        Ok(KubeRunner { client, way, settings, watches, jobs: Jobs::default() })
     }
 
     fn api<K>(&self) -> Api<K>
@@ -112,32 +117,71 @@ impl KubeRunner {
     }
 }
 
-#[async_trait]
-impl Runner for KubeRunner {
-    async fn ensure(&self, unit: &UnitSpec) -> Result<(), RunnerError> {
-        self.watches.listed().await;
+impl KubeRunner {
+    /// Makes a Job, unless it is there, and what goes with it.
+    async fn make(&self, unit: &UnitSpec, known: Option<JobView>) -> Result<(), RunnerError> {
         let name = names::job(unit);
-        let known = self.watches.of(unit).borrow().clone();
-        if known.removed.is_some() || known.pod.is_some() {
-            return Ok(());
-        }
-        let job = match known.job {
-            Some(job) => job,
+        let uid = match known {
+            Some(job) => job.uid,
             None => {
-                let job: Arc<Job> = Arc::new(self.apply(&name, &manifest::job(unit, &self.settings)).await?);
-                self.watches.made(unit, job.clone());
-                job
+                let job = JobView::of(&self.apply(&name, &manifest::job(unit, &self.settings)).await?);
+                self.watches.made(unit, &job);
+                job.uid
             }
         };
-        // The Job comes first, so that the Secret goes with it; the kubelet asks for it later than this.
+        // The Job comes first, so that all else goes with it; the kubelet asks for the Secret later than this.
+        let owners = json!([{"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": uid}]);
         let mut secret = manifest::secret(unit, &self.settings);
-        let owners = json!([{"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": job.uid()}]);
         secret["metadata"]["ownerReferences"] = owners.clone();
         self.apply::<Secret>(&name, &secret).await?;
         for (name, mut claim) in manifest::claims(unit, &self.settings) {
             claim["metadata"]["ownerReferences"] = owners.clone();
             self.apply::<PersistentVolumeClaim>(&name, &claim).await?;
         }
+        Ok(())
+    }
+
+    /// Removes a Job and all that goes with it. With an execution's own unit goes whatever is left of the execution.
+    async fn remove(&self, unit: &UnitSpec, name: &str) -> Result<(), RunnerError> {
+        let background = Some(PropagationPolicy::Background);
+        let how = DeleteParams { propagation_policy: background, ..DeleteParams::default() };
+        if matches!(unit.plan.role, Role::Main) && self.watches.others(unit) {
+            return self.remove_all::<Job>(&how, &format!("{EXECUTION}={}", names::label(&unit.execution))).await;
+        }
+        match self.api::<Job>().delete(name, &how).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+            Err(error) => Err(failed(error).await),
+        }
+    }
+
+    async fn remove_all<K>(&self, how: &DeleteParams, labels: &str) -> Result<(), RunnerError>
+    where
+        K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope>
+            + Clone
+            + std::fmt::Debug
+            + serde::de::DeserializeOwned,
+        K::DynamicType: Default,
+    {
+        match self.api::<K>().delete_collection(how, &ListParams::default().labels(labels)).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(failed(error).await),
+        }
+    }
+}
+
+#[async_trait]
+impl Runner for KubeRunner {
+    async fn ensure(&self, unit: &UnitSpec) -> Result<(), RunnerError> {
+        self.watches.listed().await;
+        let known = self.watches.of(unit).borrow().clone();
+        if known.removed.is_some() || known.pod.is_some() {
+            return Ok(());
+        }
+        // All units of a Job ask for it; the first makes it.
+        let made = self.jobs.of(unit);
+        made.begun.get_or_try_init(|| self.make(unit, known.job)).await?;
+        made.enter(unit);
         Ok(())
     }
 
@@ -189,18 +233,17 @@ impl Runner for KubeRunner {
     async fn reap(&self, unit: &UnitSpec, how: Reap) -> Result<(), RunnerError> {
         let name = names::job(unit);
         if how == Reap::Now {
-            let pods = ListParams::default().labels(&format!("batch.kubernetes.io/job-name={name}"));
+            let (_, index) = names::place(unit);
+            let pods = format!("batch.kubernetes.io/job-name={name},{INDEX}={index}");
             let at_once = DeleteParams::default().grace_period(0);
-            if let Err(error) = self.api::<Pod>().delete_collection(&at_once, &pods).await {
-                return Err(failed(error).await);
-            }
+            self.remove_all::<Pod>(&at_once, &pods).await?;
         }
-        let params =
-            DeleteParams { propagation_policy: Some(PropagationPolicy::Background), ..DeleteParams::default() };
-        match self.api::<Job>().delete(&name, &params).await {
-            Ok(_) => {}
-            Err(kube::Error::Api(status)) if status.code == 404 => {}
-            Err(error) => return Err(failed(error).await),
+        // A pod that has heard that it may go ends by itself, and the next unit of its Job takes its turn.
+        let made = self.jobs.of(unit);
+        if made.leave(unit) {
+            self.remove(unit, &name).await?;
+            self.watches.removed(unit);
+            self.jobs.forget(unit);
         }
         self.watches.forget(unit);
         Ok(())

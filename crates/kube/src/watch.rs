@@ -18,19 +18,58 @@ use testudo_engine::UnitSpec;
 use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
-    names::{EXECUTION, ROOT, UNIT, label},
-    observe::{View, removal},
+    manifest::INDEX,
+    names::{self, EXECUTION, PLACE, ROOT, label},
+    observe::{JobView, View, removal},
 };
 
-/// A unit as its objects name it: the execution's label and the unit's own name.
-type Name = (String, String);
+/// A Job as its objects name it: the execution's label, and where in the execution it hangs.
+type JobName = (String, String);
+/// A unit: a pod of a Job, by its number.
+type Name = (JobName, usize);
 
-/// What is known of a run's units. The lock is held for a look or a change of one entry and never across a wait.
-type Units = Arc<Mutex<BTreeMap<Name, watch::Sender<View>>>>;
+/// What is known of a run. The lock is held for a look or a change and never across a wait.
+type Known = Arc<Mutex<Objects>>;
+
+#[derive(Default)]
+struct Objects {
+    units: BTreeMap<Name, watch::Sender<View>>,
+    jobs: BTreeMap<JobName, JobView>,
+    /// Jobs that were removed here, by their ids, until the watch has heard of it.
+    removed: BTreeSet<String>,
+}
+
+impl Objects {
+    /// A unit's view, which knows of its Job what is known.
+    fn unit(&mut self, name: Name) -> &mut watch::Sender<View> {
+        let job = self.jobs.get(&name.0).cloned();
+        self.units.entry(name).or_insert_with(|| watch::channel(View { job, ..View::default() }).0)
+    }
+
+    /// Brings what has changed about a Job to all its units.
+    fn job(&mut self, name: &JobName, job: Option<&JobView>) {
+        let before = match job {
+            Some(job) => self.jobs.insert(name.clone(), job.clone()),
+            None => self.jobs.remove(name),
+        };
+        if before.as_ref() == job {
+            return;
+        }
+        for (_, view) in self.units.range((name.clone(), 0)..=(name.clone(), usize::MAX)) {
+            view.send_modify(|view| {
+                view.job = job.cloned();
+                // Its pod may still say how it ended.
+                if job.is_none() && view.pod.is_none() {
+                    view.removed = Some("its Job was deleted".to_owned());
+                }
+            });
+        }
+    }
+}
 
 /// Both watches of a run.
 pub(crate) struct Watches {
-    units: Units,
+    known: Known,
     listed: watch::Receiver<(bool, bool)>,
     /// They end with whoever looks.
     _tasks: JoinSet<()>,
@@ -39,20 +78,27 @@ pub(crate) struct Watches {
 impl Watches {
     /// Begins to watch what belongs to a run.
     pub(crate) fn begin(client: &Client, namespace: &str, root: &str) -> Self {
-        let units = Units::default();
+        let known = Known::default();
         let (listed, hears) = watch::channel((false, false));
         let listed = Arc::new(listed);
         let config = watcher::Config::default().labels(&format!("{ROOT}={}", label(root)));
         let mut tasks = JoinSet::new();
-        let (known, done) = (units.clone(), listed.clone());
+        let (objects, done) = (known.clone(), listed.clone());
         let pods = watcher(Api::<Pod>::namespaced(client.clone(), namespace), config.clone());
         tasks.spawn(async move {
-            let mut listing = Listing::new(known, |view: &mut View, pod| match pod {
-                Found::There(pod) if concerns(view, &pod) => view.pod = Some(pod),
-                Found::Removed(pod) if concerns(view, &pod) => view.removed = Some(removal(&pod)),
-                Found::There(_) | Found::Removed(_) => {}
-                Found::Unlisted if view.pod.is_some() => view.removed = view.pod.as_deref().map(removal),
-                Found::Unlisted => {}
+            let mut listing = Listing::new(unit_of, |name: &Name, found| {
+                let mut objects = lock(&objects);
+                // What is on its way out does not bring a unit back that was forgotten.
+                let may_be_new = matches!(&found, Found::There(pod) if pod.metadata.deletion_timestamp.is_none());
+                if !may_be_new && !objects.units.contains_key(name) {
+                    return;
+                }
+                objects.unit(name.clone()).send_modify(|view| match found {
+                    Found::There(pod) if concerns(view, &pod) => view.pod = Some(pod),
+                    Found::Removed(pod) if concerns(view, &pod) => view.removed = Some(removal(&pod)),
+                    Found::There(_) | Found::Removed(_) => {}
+                    Found::Unlisted => view.removed = view.pod.as_deref().map(removal),
+                });
             });
             let mut pods = pods.default_backoff().boxed();
             loop {
@@ -64,19 +110,27 @@ impl Watches {
                 }
             }
         });
-        let known = units.clone();
+        let objects = known.clone();
         let jobs = watcher(Api::<Job>::namespaced(client.clone(), namespace), config);
         tasks.spawn(async move {
-            let gone = |view: &mut View| {
-                // Its pod may still say how it ended.
-                if view.pod.is_none() && view.job.take().is_some() {
-                    view.removed = Some("its Job was deleted".to_owned());
+            let mut listing = Listing::new(job_of, |name: &JobName, found| {
+                let mut objects = lock(&objects);
+                match found {
+                    Found::There(job) => {
+                        let job = JobView::of(&job);
+                        if !objects.removed.contains(&job.uid) {
+                            objects.job(name, Some(&job));
+                        }
+                    }
+                    Found::Removed(job) => {
+                        let JobView { uid, .. } = JobView::of(&job);
+                        objects.removed.remove(&uid);
+                        if objects.jobs.get(name).is_some_and(|known| known.uid == uid) {
+                            objects.job(name, None);
+                        }
+                    }
+                    Found::Unlisted => objects.job(name, None),
                 }
-            };
-            let mut listing = Listing::new(known, move |view: &mut View, job| match job {
-                Found::There(job) => view.job = Some(job),
-                Found::Removed(job) if view.job.as_ref().is_some_and(|known| known.uid() != job.uid()) => {}
-                Found::Removed(_) | Found::Unlisted => gone(view),
             });
             let mut jobs = jobs.default_backoff().boxed();
             loop {
@@ -87,7 +141,7 @@ impl Watches {
                 }
             }
         });
-        Watches { units, listed: hears, _tasks: tasks }
+        Watches { known, listed: hears, _tasks: tasks }
     }
 
     /// Waits until what was there before is known.
@@ -99,28 +153,62 @@ impl Watches {
         }
     }
 
-    /// Knows of a Job before the watch does.
-    pub(crate) fn made(&self, unit: &UnitSpec, job: Arc<Job>) {
-        let name = (label(&unit.execution), unit.key.to_string());
-        let mut units = self.units.lock().unwrap_or_else(PoisonError::into_inner);
-        let view = units.entry(name).or_insert_with(|| watch::channel(View::default()).0);
-        view.send_modify(|view| {
-            view.job.get_or_insert(job);
-        });
+    /// Knows of a unit's Job before the watch does.
+    pub(crate) fn made(&self, unit: &UnitSpec, job: &JobView) {
+        lock(&self.known).job(&name(unit).0, Some(job));
+    }
+
+    /// Knows that a unit's Job is removed before the watch does.
+    pub(crate) fn removed(&self, unit: &UnitSpec) {
+        let mut known = lock(&self.known);
+        if let Some(job) = known.jobs.remove(&name(unit).0) {
+            known.removed.insert(job.uid);
+        }
     }
 
     /// What is known of a unit, now and from now on.
     pub(crate) fn of(&self, unit: &UnitSpec) -> watch::Receiver<View> {
-        let name = (label(&unit.execution), unit.key.to_string());
-        let mut units = self.units.lock().unwrap_or_else(PoisonError::into_inner);
-        units.entry(name).or_insert_with(|| watch::channel(View::default()).0).subscribe()
+        lock(&self.known).unit(name(unit)).subscribe()
+    }
+
+    /// Whether an execution has other Jobs than a unit's.
+    pub(crate) fn others(&self, unit: &UnitSpec) -> bool {
+        let (execution, own) = (label(&unit.execution), names::place(unit).0);
+        let known = lock(&self.known);
+        let all = known.jobs.range((execution.clone(), String::new())..).take_while(|((of, _), _)| *of == execution);
+        all.into_iter().any(|((_, place), _)| *place != own)
     }
 
     /// Forgets a unit of which nothing is left.
     pub(crate) fn forget(&self, unit: &UnitSpec) {
-        let name = (label(&unit.execution), unit.key.to_string());
-        self.units.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
+        lock(&self.known).units.remove(&name(unit));
     }
+}
+
+fn lock(known: &Known) -> std::sync::MutexGuard<'_, Objects> {
+    known.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn name(unit: &UnitSpec) -> Name {
+    let (place, index) = names::place(unit);
+    ((label(&unit.execution), place), index)
+}
+
+/// Whether a pod is one of the unit as it is now, and not of one of that name that was reaped and goes its way.
+fn concerns(view: &View, pod: &Pod) -> bool {
+    match &view.job {
+        Some(job) => pod.owner_references().iter().any(|owner| owner.uid == job.uid),
+        None => view.pod.is_some() || pod.metadata.deletion_timestamp.is_none(),
+    }
+}
+
+fn job_of<K: ResourceExt>(object: &K) -> Option<JobName> {
+    Some((object.labels().get(EXECUTION)?.clone(), object.annotations().get(PLACE)?.clone()))
+}
+
+fn unit_of(pod: &Pod) -> Option<Name> {
+    let index = pod.annotations().get(INDEX)?.parse().ok()?;
+    Some((job_of(pod)?, index))
 }
 
 /// What a watch found of one object.
@@ -131,77 +219,55 @@ enum Found<K> {
     Unlisted,
 }
 
-/// Brings what a watch says into the units' views.
-struct Listing<K, F> {
-    units: Units,
+/// Makes changes of what a watch says, also where it begins anew with a list.
+struct Listing<K, N, O, F> {
+    name: O,
     change: F,
-    /// Units that have an object of this kind.
-    known: BTreeSet<Name>,
+    known: BTreeSet<N>,
     /// Those of the listing under way.
-    listed: BTreeSet<Name>,
+    listed: BTreeSet<N>,
     kind: std::marker::PhantomData<K>,
 }
 
-impl<K: ResourceExt, F: FnMut(&mut View, Found<K>)> Listing<K, F> {
-    fn new(units: Units, change: F) -> Self {
-        Listing { units, change, known: BTreeSet::new(), listed: BTreeSet::new(), kind: std::marker::PhantomData }
+impl<K, N, O, F> Listing<K, N, O, F>
+where
+    N: Clone + Ord,
+    O: Fn(&K) -> Option<N>,
+    F: FnMut(&N, Found<K>),
+{
+    fn new(name: O, change: F) -> Self {
+        let (known, listed) = (BTreeSet::new(), BTreeSet::new());
+        Listing { name, change, known, listed, kind: std::marker::PhantomData }
     }
 
     fn hear(&mut self, event: Event<K>, listed: impl FnOnce()) {
         match event {
             Event::Init => self.listed.clear(),
             Event::InitApply(object) => {
-                self.listed.extend(name(&object));
+                self.listed.extend((self.name)(&object));
                 self.there(object);
             }
             Event::InitDone => {
-                let missing: Vec<Name> = self.known.difference(&self.listed).cloned().collect();
+                let missing: Vec<N> = self.known.difference(&self.listed).cloned().collect();
                 for name in missing {
                     self.known.remove(&name);
-                    self.change(&name, Found::Unlisted, false);
+                    (self.change)(&name, Found::Unlisted);
                 }
                 listed();
             }
             Event::Apply(object) => self.there(object),
             Event::Delete(object) => {
-                if let Some(name) = name(&object) {
+                if let Some(name) = (self.name)(&object) {
                     self.known.remove(&name);
-                    self.change(&name, Found::Removed(Arc::new(object)), false);
+                    (self.change)(&name, Found::Removed(Arc::new(object)));
                 }
             }
         }
     }
 
     fn there(&mut self, object: K) {
-        let Some(name) = name(&object) else { return };
-        // What is on its way out does not bring a unit back that was forgotten.
-        let may_be_new = object.meta().deletion_timestamp.is_none();
+        let Some(name) = (self.name)(&object) else { return };
         self.known.insert(name.clone());
-        self.change(&name, Found::There(Arc::new(object)), may_be_new);
+        (self.change)(&name, Found::There(Arc::new(object)));
     }
-
-    fn change(&mut self, name: &Name, found: Found<K>, may_be_new: bool) {
-        let mut units = self.units.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(sender) = units.get(name) {
-            sender.send_modify(|view| (self.change)(view, found));
-        } else if may_be_new {
-            let mut view = View::default();
-            (self.change)(&mut view, found);
-            units.insert(name.clone(), watch::channel(view).0);
-        }
-    }
-}
-
-/// Whether a pod is one of the unit as it is now, and not of one of that name that was reaped and goes its way.
-fn concerns(view: &View, pod: &Pod) -> bool {
-    match &view.job {
-        Some(job) => pod.owner_references().iter().any(|owner| Some(&owner.uid) == job.metadata.uid.as_ref()),
-        None => view.pod.is_some() || pod.metadata.deletion_timestamp.is_none(),
-    }
-}
-
-/// The unit that an object belongs to.
-fn name<K: ResourceExt>(object: &K) -> Option<Name> {
-    let execution = object.labels().get(EXECUTION)?.clone();
-    Some((execution, object.annotations().get(UNIT)?.clone()))
 }

@@ -66,9 +66,12 @@ fn listed(found: &[Diagnostic]) -> String {
 mod tests {
     use std::path::Path;
 
+    use testudo_core::expr::{Expr, ExprError, Scope};
     use testudo_core::lint::{LintOptions, lint};
-    use testudo_core::resolve::{Given, Phase, Request, resolve};
-    use testudo_core::source::Node;
+    use testudo_core::plan::{self, Context, Place, Plan, Platform};
+    use testudo_core::resolve::{Given, Identity, Phase, Request, resolve};
+    use testudo_core::run::Work;
+    use testudo_core::source::{Node, Scalars, parse_first};
     use testudo_core::workflow::{Document, DocumentKind};
 
     use super::*;
@@ -124,6 +127,84 @@ mod tests {
             }
         }
         assert!(resolved_count > 200, "{resolved_count}");
+    }
+
+    fn planned(spec: &Node, place: Place) -> Result<Plan, Vec<Diagnostic>> {
+        let execution = plan::Identity { id: "e1".to_owned(), ..plan::Identity::default() };
+        let platform = Platform { place, ..Platform::default() };
+        plan::build(spec, &Context { execution, platform, ..Context::default() })
+    }
+
+    #[test]
+    fn what_can_be_planned_for_processes_can_be_planned_for_a_cluster() {
+        let (documents, _) = load(&corpus(), Reading::default());
+        let given = Given::default();
+        let identity = Identity { id: "e1".into(), ..Identity::default() };
+        let mut planned_count = 0;
+        for document in &documents.workflows {
+            let request =
+                |templates| Request { identity: Some(&identity), ..Request::new(document, templates, &given) };
+            let mut outcome = resolve(request(&documents.templates));
+            if let Err(failure) = &outcome
+                && failure.phase == Phase::Fetch
+            {
+                outcome = resolve(request(&with_stand_ins(&documents.templates, failure)));
+            }
+            let Ok(resolved) = outcome else { continue };
+            let (process, kube) = (planned(&resolved.spec, Place::Process), planned(&resolved.spec, Place::Kube));
+            assert_eq!(process.as_ref().err(), kube.as_ref().err(), "{}", document.file);
+            let Ok(plan) = kube else { continue };
+            planned_count += 1;
+            let written = serde_json::to_string(&plan).unwrap();
+            let read: Plan = serde_json::from_str(&written).unwrap();
+            assert_eq!(plan::shape(&read.main), plan::shape(&plan.main), "{}", document.file);
+        }
+        assert!(planned_count > 200, "{planned_count}");
+    }
+
+    /// The manual's fragments on job and pod, on whole workflows and on blocks.
+    #[test]
+    fn fragments_on_pods_are_carried_to_a_cluster() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/corpus/snippets");
+        for (name, expected) in [
+            ("01-single-execution-per-node", r#""sync-execution":"wf-execution""#),
+            ("02-distribute-evenly", r#""distribute-evenly":"e1-worker""#),
+            ("03-pvc", r#""claimName":"e1-somename-"#),
+        ] {
+            let text = fs::read_to_string(root.join(format!("job-and-pod-{name}.yaml"))).unwrap();
+            let fragment = parse_first(&text, Scalars::Kubernetes).unwrap();
+            let step = parse_first("{parallel: {count: 2, shell: make}}", Scalars::Kubernetes).unwrap();
+            let mut whole = fragment.clone();
+            whole.set("steps", Node::list([step.clone()]));
+            let mut block = step;
+            for (key, value) in fragment.entries() {
+                block.get_mut("parallel").unwrap().set(key, value.clone());
+            }
+            for (spec, on_main) in [(whole, true), (Node::map([("steps", Node::list([block]))]), false)] {
+                let document = Document::new(DocumentKind::Workflow, "wf", spec);
+                let given = Given::default();
+                let identity = Identity { id: "e1".into(), ..Identity::default() };
+                let request = Request { identity: Some(&identity), ..Request::new(&document, &[], &given) };
+                let plan = planned(&resolve(request).unwrap().spec, Place::Kube).unwrap();
+                assert_eq!(serde_json::to_string(&plan.main.pod).unwrap().contains(expected), on_main, "{name}");
+                let parallel = plan.main.steps.iter().find_map(|step| match &step.operation {
+                    Some(plan::Operation::Parallel(parallel)) => Some(parallel),
+                    _ => None,
+                });
+                let workers = plan::foresee_parallel(parallel.unwrap(), &Nothing, &plan.platform).unwrap();
+                let Work::Unit(worker) = &workers[0].work else { panic!("{name}: {:?}", workers[0].work) };
+                let expected = if on_main { expected } else { expected.split(":\"e1-some").next().unwrap() };
+                assert!(serde_json::to_string(&worker.pod).unwrap().contains(expected), "{name}: {:?}", worker.pod);
+            }
+        }
+    }
+
+    struct Nothing;
+
+    impl Scope for Nothing {
+        fn get(&self, _: &str) -> Result<Option<Expr>, ExprError> {
+            Ok(None)
+        }
     }
 
     #[test]

@@ -74,6 +74,13 @@ fn content(evaluate: &Evaluate<'_>, file: &File) -> Result<String, Outcome> {
             }),
         };
     }
+    if let Some(source) = &file.content_source {
+        let number = evaluate.run.plan().source(source);
+        let value = number.and_then(|number| evaluate.environment.sources.get(&number));
+        return value
+            .cloned()
+            .ok_or_else(|| Outcome::Error { message: format!("{} needs what only a cluster can tell", file.path) });
+    }
     evaluate.text(file.content.as_deref().unwrap_or_default())
 }
 

@@ -6,25 +6,25 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Deadline, Execute, ExecuteEntry, ExpandFailure, Expanded, FetchEntry, File, Git, Identity, Layout, Limits, Note,
-    Operation, PLAN_VERSION, Parallel, Place, Plan, Platform, Probe, ProbeAction, Reference, Retry, Role, ServicePlan,
-    StatusRule, Surroundings, Tarball, UnitPlan, Unpack,
+    Operation, PLAN_VERSION, Parallel, Place, Plan, Platform, Reference, Retry, Role, ServicePlan, StatusRule,
+    Surroundings, Tarball, UnitPlan, Unpack,
     container::{Around, reference},
     expand::{foresee_parallel, foresee_services},
     flatten::{Raw, flatten, number, slug},
-    names::claim_name,
     needs, notes,
     parts::{REPOSITORY, artifacts_of, git_of, selects, texts},
     secrets::{SecretCalls, secret_calls},
-    settle::{self, Certainty},
+    settle::Certainty,
 };
 use crate::{
     duration,
     expr::{Expr, ExprError, Scope},
-    resolve::{Pass, apply, merge_pod},
     run::Work,
     source::{Diagnostic, Node, Path},
-    workflow::table,
 };
+
+mod cluster;
+mod probe;
 
 /// What a plan is made with, beside the workflow.
 #[derive(Debug, Clone, Default)]
@@ -226,7 +226,8 @@ impl<'a> Builder<'a> {
     }
 
     fn unit(&mut self, spec: &Node, role: Role, packs: &[Unpack], fetches: &[FetchEntry]) -> UnitPlan {
-        let (spec, pvcs) = &self.claims(spec);
+        let (spec, pvcs) = self.claims(spec);
+        let spec = &*spec;
         self.reserve_ids(spec);
         self.pod = spec.get("pod").cloned();
         self.namespace = spec.get("job").and_then(|job| job.get("namespace")).cloned();
@@ -269,7 +270,7 @@ impl<'a> Builder<'a> {
             global_env: global_env.surroundings().env,
             pod: self.part(spec, "pod"),
             job: self.part(spec, "job"),
-            pvcs: pvcs.clone(),
+            pvcs,
             layout: match spec.get("system").and_then(|system| system.get_str("layout")) {
                 Some("sequential") => Layout::Sequential,
                 _ => Layout::Together,
@@ -281,62 +282,6 @@ impl<'a> Builder<'a> {
         let mut secrets = SecretCalls::default();
         secret_calls(text, &mut secrets);
         self.references.append(&mut secrets.into_references());
-    }
-
-    /// Volume claims by their real names, and the text of the unit with these names in it.
-    fn claims(&mut self, spec: &Node) -> (Node, Option<Node>) {
-        let Some(pvcs) = self.part(spec, "pvcs") else { return (spec.clone(), None) };
-        let name = |key: &str| claim_name(self.making.owner, key);
-        let named = Node::map(pvcs.entries().iter().map(|(key, claim)| (name(key), claim.clone())));
-        let claims = settle::Claims { pvcs: &pvcs, name: &name };
-        let pass = Pass { path: self.path.as_str(), ..Pass::default() };
-        match apply(spec, &table::SPEC, &[&claims], pass) {
-            Ok(spec) => (spec, Some(named)),
-            Err(found) => {
-                self.report(found);
-                (spec.clone(), Some(named))
-            }
-        }
-    }
-
-    /// Settings that are only carried to a cluster, where there is one.
-    fn part(&mut self, spec: &Node, field: &str) -> Option<Node> {
-        let part = spec.get(field).filter(|part| self.platform.place == Place::Kube && !part.entries().is_empty())?;
-        match settle::part(part, field, self.making.certainty, self.path.as_str()) {
-            Ok(part) => Some(part),
-            Err(found) => {
-                self.report(found);
-                None
-            }
-        }
-    }
-
-    /// What instances of a block take over from the pod and the Job around them: a worker everything, a service what
-    /// gets it its image; and all of them live where their execution lives.
-    fn hand_down(&self, block: &mut Node, is_service: bool) {
-        if self.platform.place == Place::Process {
-            return;
-        }
-        let outer = match (&self.pod, is_service) {
-            (Some(pod), true) => {
-                pod.get("imagePullSecrets").map(|names| Node::map([("imagePullSecrets", names.clone())]))
-            }
-            (pod, _) => pod.clone(),
-        };
-        if let Some(outer) = outer {
-            let merged = match block.get("pod") {
-                Some(own) => merge_pod(&outer, own),
-                None => outer,
-            };
-            block.set("pod", merged);
-        }
-        if let Some(namespace) = &self.namespace {
-            let mut job = block.get("job").cloned().unwrap_or_default();
-            if job.get("namespace").is_none() {
-                job.set("namespace", namespace.clone());
-                block.set("job", job);
-            }
-        }
     }
 
     /// Explicit ids come first, wherever they stand: a derived one gives way.
@@ -457,45 +402,6 @@ impl<'a> Builder<'a> {
             }
         }
         raw
-    }
-
-    /// Container settings of a level, settled where there are containers.
-    fn container(&mut self, level: &Node, field: &str) -> Option<Node> {
-        let container = level.get(field)?;
-        if self.platform.place == Place::Process {
-            return Some(container.clone());
-        }
-        let mark = self.path.as_str().len();
-        if self.form != Form::Run {
-            self.path.key(field);
-        }
-        let settled = settle::container(container, self.making.certainty, self.path.as_str());
-        self.path.leave(mark);
-        Some(settled.unwrap_or_else(|found| {
-            self.report(found);
-            container.clone()
-        }))
-    }
-
-    /// Says what is wrong, once: a block's text is looked at where it stands and where it is used.
-    fn report(&mut self, found: Vec<Diagnostic>) {
-        for one in found {
-            if !self.problems.iter().any(|known| known.message == one.message && known.at == one.at) {
-                self.problems.push(one);
-            }
-        }
-    }
-
-    /// A level's surroundings with the files and volumes of its content.
-    fn with_content(&mut self, around: &Around, level: &Node) -> Around {
-        if let Some(content) = level.get("content").filter(|_| self.platform.place == Place::Kube) {
-            let mark = self.path.key("content");
-            if let Err(found) = settle::content(content, self.making.certainty, self.path.as_str()) {
-                self.report(found);
-            }
-            self.path.leave(mark);
-        }
-        with_content(around, level)
     }
 
     fn timeout(&mut self, step: &Node) -> Option<String> {
@@ -705,70 +611,6 @@ impl<'a> Builder<'a> {
             .filter(|entry| selects(selector, &entry.labels))
             .map(|entry| entry.name.clone())
             .collect()
-    }
-
-    fn probe(&mut self, node: &Node) -> Option<Probe> {
-        let number = |node: &Node, field: &str| {
-            node.get(field).and_then(Node::scalar_text).and_then(|text| text.parse::<u64>().ok())
-        };
-        let port = |action: &Node| number(action, "port").and_then(|port| u16::try_from(port).ok());
-        let host = |action: &Node| action.get_str("host").filter(|host| !host.is_empty()).map(str::to_owned);
-        let mut no_port = |action: &Node| {
-            let written = action.get("port").and_then(Node::scalar_text).unwrap_or_default();
-            // Text that a run has to complete is judged then.
-            if !written.contains("{{") {
-                self.problems.push(
-                    Diagnostic::error("probe-port", format!("`port: {written}` is no port number"))
-                        .at(action.span)
-                        .help("write a number between 1 and 65535"),
-                );
-            }
-        };
-        let action = if let Some(exec) = node.get("exec") {
-            ProbeAction::Exec { command: texts(exec, "command") }
-        } else if let Some(http) = node.get("httpGet") {
-            let Some(port) = port(http) else {
-                no_port(http);
-                return None;
-            };
-            let headers = http
-                .get_items("httpHeaders")
-                .iter()
-                .filter_map(|header| Some((header.get_str("name")?.to_owned(), header.get_str("value")?.to_owned())))
-                .collect();
-            ProbeAction::HttpGet {
-                host: host(http),
-                port,
-                path: http.get_str("path").unwrap_or("/").to_owned(),
-                headers,
-                tls: http.get_str("scheme").is_some_and(|scheme| scheme.eq_ignore_ascii_case("https")),
-            }
-        } else if let Some(tcp) = node.get("tcpSocket") {
-            let Some(port) = port(tcp) else {
-                no_port(tcp);
-                return None;
-            };
-            ProbeAction::TcpSocket { host: host(tcp), port }
-        } else if let Some(grpc) = node.get("grpc") {
-            let Some(port) = port(grpc) else {
-                no_port(grpc);
-                return None;
-            };
-            ProbeAction::Grpc { port, service: grpc.get_str("service").unwrap_or_default().to_owned() }
-        } else {
-            return None;
-        };
-        let count = |field: &str, default: u32| {
-            number(node, field).and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0).unwrap_or(default)
-        };
-        Some(Probe {
-            action,
-            initial_delay: number(node, "initialDelaySeconds").unwrap_or(0),
-            period: u64::from(count("periodSeconds", 10)),
-            timeout: u64::from(count("timeoutSeconds", 1)),
-            success_threshold: count("successThreshold", 1),
-            failure_threshold: count("failureThreshold", 3),
-        })
     }
 }
 

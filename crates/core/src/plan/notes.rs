@@ -13,6 +13,9 @@ const NEED_CONTAINERS: &[(&str, &str)] = &[
     ("volumeMounts", "volume mounts need containers"),
     ("pod", "pod settings need a cluster"),
     ("pvcs", "volume claims need a cluster"),
+    ("fieldRef", "values from fields of the pod need a cluster"),
+    ("resourceFieldRef", "values from limits of the container need a cluster"),
+    ("fileKeyRef", "values from files in volumes need a cluster"),
 ];
 
 /// Fields that nothing here carries out yet, by the field that holds them and their own name.
@@ -70,7 +73,8 @@ impl Look {
             }
             match &**key {
                 "resources" | "job" => self.settings(key, value, &below),
-                "env" | "matrix" | "shards" | "config" | "files" | "events" => {}
+                "env" | "files" => self.sources(value, &below),
+                "matrix" | "shards" | "config" | "events" => {}
                 "services" => {
                     for (name, service) in value.entries() {
                         self.at(service, "services", &format!("{below}.{}", &**name));
@@ -84,10 +88,21 @@ impl Look {
         }
     }
 
+    /// Where variables and files get their values from.
+    fn sources(&mut self, list: &Node, path: &str) {
+        for (index, entry) in list.items().iter().enumerate() {
+            for field in ["valueFrom", "contentFrom"] {
+                if let Some(source) = entry.get(field) {
+                    self.at(source, field, &format!("{path}[{index}].{field}"));
+                }
+            }
+        }
+    }
+
     /// Settings that containers and Jobs have fields for.
     fn settings(&mut self, key: &str, value: &Node, path: &str) {
         if self.place == Place::Kube {
-            return;
+            return self.at(value, key, path);
         }
         for (field, value) in value.entries() {
             let below = format!("{path}.{}", &**field);

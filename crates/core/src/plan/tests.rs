@@ -403,3 +403,40 @@ fn a_shape_is_what_pods_are_made_from() {
     let file = "{path: '/etc/{{ index }}', content: x}";
     assert_eq!(shapes(&format!("{{count: 2, content: {{files: [{file}]}}, shell: x}}")), "0 1");
 }
+
+#[test]
+fn what_a_place_does_not_carry_out_is_noted() {
+    let notes = |place| {
+        let plan = planned(
+            "
+            concurrency: {max: 1}
+            job: {labels: {a: b}}
+            pod: {priorityClassName: high}
+            container: {image: alpine, env: [{name: A, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]}
+            steps: [{shell: make, container: {resources: {limits: {cpu: 1}}, securityContext: {runAsUser: 1}}}]
+            ",
+            place,
+        );
+        let lines = plan.unwrap().notes.into_iter().map(|note| format!("{}: {}", note.path, note.message));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    assert_snapshot!(notes(Place::Process), @"
+    spec.concurrency: runs do not wait for one another
+    spec.container.env[0].valueFrom.fieldRef: values from fields of the pod need a cluster
+    spec.container.image: container images do not choose anything here: commands run with the tools of this machine
+    spec.job.labels: job settings need a cluster
+    spec.pod: pod settings need a cluster
+    spec.steps[0].container.resources.limits: limits of memory and CPU need containers
+    spec.steps[0].container.securityContext: security settings need containers
+    ");
+    assert_snapshot!(notes(Place::Kube), @"spec.concurrency: runs do not wait for one another");
+}
+
+#[test]
+fn a_file_cannot_come_from_a_key_of_another() {
+    assert_snapshot!(pods("
+        steps:
+        - content: {files: [{path: a, contentFrom: {fileKeyRef: {volumeName: v, path: p, key: k}}}]}
+          shell: make
+    "), @"error: spec.steps[0].content.files[0]: the content of a file comes from a secret, a config map, a field or a resource");
+}

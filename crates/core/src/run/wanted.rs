@@ -55,11 +55,13 @@ pub struct UnitWant {
 pub struct BlockRef {
     /// The same for all its units, and for those of no other block of the execution; no unit is called so.
     pub place: String,
-    /// Which one of them this is, of how many.
+    /// Which one of `units` this is.
     pub index: usize,
-    pub size: usize,
+    pub units: Arc<[UnitKey]>,
     /// How many there may be at a time.
     pub parallelism: usize,
+    /// None of them that is not under way will be wanted any more.
+    pub closing: bool,
 }
 
 /// Bytes of a unit that this side has to have before the unit may go.

@@ -253,20 +253,22 @@ pub async fn what_is_seen_of_a_unit_starts_with_now_and_ends_with_its_end(place:
     ensure(place, &unit).await;
     Visitor::meet(place, &unit).await;
     let mut sightings = place.runner().observe(&unit);
-    let first = timeout(PATIENCE, sightings.next()).await.expect("it says at once how things stand");
-    assert!(matches!(first, Some(Sighting::Present { .. })), "whoever answers is there: {first:?}");
-    place.kill(&unit);
-    // Of one that has just come there may be more to say, such as its address.
-    let gone = async {
-        loop {
-            match sightings.next().await {
-                Some(Sighting::Gone { .. }) => return,
-                Some(_) => {}
-                None => panic!("it ended without a word"),
+    // The place may hear of it later than whoever talks to it, and have more to say of it afterwards.
+    let mut seen = async |until: &str, is_it: fn(&Sighting) -> bool| {
+        let come = async {
+            loop {
+                let sighting = sightings.next().await.expect("it says more until the unit is gone");
+                if is_it(&sighting) {
+                    return;
+                }
+                assert!(!matches!(sighting, Sighting::Gone { .. }), "before it is {until}: {sighting:?}");
             }
-        }
+        };
+        timeout(PATIENCE, come).await.unwrap_or_else(|_| panic!("it never says that the unit is {until}"));
     };
-    timeout(PATIENCE, gone).await.expect("it says that the unit is gone");
+    seen("there", |sighting| matches!(sighting, Sighting::Present { .. })).await;
+    place.kill(&unit);
+    seen("gone", |sighting| matches!(sighting, Sighting::Gone { .. })).await;
     assert_eq!(timeout(PATIENCE, sightings.next()).await.expect("nothing follows"), None);
     reap(place, &unit, Reap::Now).await;
 }

@@ -1,7 +1,7 @@
 //! Which instances of a block a place can make in one: all of a `parallel` block, or of one service, when nothing but
 //! what their commands do tells them apart.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     plan,
@@ -19,9 +19,11 @@ pub(super) fn mark(instances: &mut [Instance], unit: &UnitKey, r#ref: &str, atte
             continue;
         }
         let place = place(unit, r#ref, &group, attempt);
-        let (size, parallelism) = (members.len(), parallelism.clamp(1, members.len()));
+        let units: Arc<[UnitKey]> = members.iter().map(|at| instances[*at].key.clone()).collect();
+        let parallelism = parallelism.clamp(1, members.len());
         for (index, at) in members.into_iter().enumerate() {
-            instances[at].block = Some(BlockRef { place: place.clone(), index, size, parallelism });
+            let (place, units) = (place.clone(), units.clone());
+            instances[at].block = Some(BlockRef { place, index, units, parallelism, closing: false });
         }
     }
 }
@@ -93,7 +95,14 @@ mod tests {
         for (key, want) in execution.wanted().unwrap().units {
             let _ = match want.block {
                 Some(one) => {
-                    writeln!(out, "{key}: {} {} of {}, {} at a time", one.place, one.index, one.size, one.parallelism)
+                    writeln!(
+                        out,
+                        "{key}: {} {} of {}, {} at a time",
+                        one.place,
+                        one.index,
+                        one.units.len(),
+                        one.parallelism
+                    )
                 }
                 None => writeln!(out, "{key}"),
             };

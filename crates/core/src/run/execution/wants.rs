@@ -105,7 +105,9 @@ impl Execution {
     /// The block that a unit is made in one with; what is made again is made by itself.
     fn block_ref(&self, key: &UnitKey, unit: &Unit) -> Option<BlockRef> {
         let (carrier, step, attempt, at) = unit.carrier.as_ref().filter(|_| key.attempt == 0)?;
-        self.blocks.get(&(carrier.clone(), *step, *attempt))?.instances.get(*at)?.block.clone()
+        let block = self.blocks.get(&(carrier.clone(), *step, *attempt))?;
+        let made = block.instances.get(*at)?.block.clone()?;
+        Some(BlockRef { closing: block.stopping, ..made })
     }
 
     /// A unit that nobody has met and whose block has no more use for it.
