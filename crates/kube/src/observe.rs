@@ -42,9 +42,12 @@ pub fn sighting(view: &View) -> Sighting {
         return Sighting::Gone { reason: removed.clone() };
     }
     let Some(pod) = &view.pod else {
-        return match view.job.as_ref().and_then(|job| job.failure.clone()) {
-            Some(reason) => Sighting::Gone { reason },
-            None => Sighting::Waiting { reason: waiting_for_pod(view.job.as_ref()).to_owned() },
+        let Some(job) = &view.job else {
+            return Sighting::Gone { reason: "nothing of it is there".to_owned() };
+        };
+        return match &job.failure {
+            Some(reason) => Sighting::Gone { reason: reason.clone() },
+            None => Sighting::Waiting { reason: waiting_for_pod(job).to_owned() },
         };
     };
     if let Some(reason) = ended(pod) {
@@ -81,12 +84,8 @@ fn init_statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
     pod.status.iter().flat_map(|status| status.init_container_statuses.iter().flatten())
 }
 
-fn waiting_for_pod(job: Option<&JobView>) -> &'static str {
-    match job {
-        Some(job) if job.suspended => "its Job is suspended until a queue admits it",
-        Some(_) => "its pod is being made",
-        None => "its Job is being made",
-    }
+fn waiting_for_pod(job: &JobView) -> &'static str {
+    if job.suspended { "its Job is suspended until a queue admits it" } else { "its pod is being made" }
 }
 
 /// Why a Job will make no pod any more.

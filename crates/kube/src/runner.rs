@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, io, time::Duration};
 
 use async_trait::async_trait;
 use futures::{
-    StreamExt,
+    FutureExt, StreamExt,
     stream::{BoxStream, unfold},
 };
 use k8s_openapi::api::{
@@ -107,7 +107,11 @@ impl KubeRunner {
         let name = names::job(unit);
         let uid = match known {
             Some(job) => job.uid,
-            None => JobView::of(&self.apply(&name, &manifest::job(unit, &self.settings)).await?).uid,
+            None => {
+                let job = JobView::of(&self.apply(&name, &manifest::job(unit, &self.settings)).await?);
+                self.watches.made(unit, &job);
+                job.uid
+            }
         };
         // The Job comes first, so that all else goes with it; the kubelet asks for the Secret later than this.
         let owners = json!([{"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": uid}]);
@@ -166,10 +170,10 @@ impl Runner for KubeRunner {
     }
 
     fn observe(&self, unit: &UnitSpec) -> BoxStream<'static, Sighting> {
-        let view = self.watches.of(unit);
+        let (view, listed) = (self.watches.of(unit), self.watches.listed());
         // Not yet said, said before, or over.
         let state = Some((view, None::<Sighting>));
-        unfold(state, |state| async move {
+        let sightings = unfold(state, |state| async move {
             let (mut view, mut last) = state?;
             loop {
                 let now = observe::sighting(&view.borrow_and_update());
@@ -180,14 +184,16 @@ impl Runner for KubeRunner {
                 }
                 view.changed().await.ok()?;
             }
-        })
-        .boxed()
+        });
+        // What is not known yet may be there all the same.
+        listed.map(|()| sightings).flatten_stream().boxed()
     }
 
     async fn connect(&self, unit: &UnitSpec) -> Result<Box<dyn Duplex>, RunnerError> {
         let key = self.settings.key.of(&unit.execution, &unit.key.to_string());
         let mut views = self.watches.of(unit);
         let mut pause = EAGER;
+        self.watches.listed().await;
         loop {
             let view = views.borrow_and_update().clone();
             if let Sighting::Gone { reason } = observe::sighting(&view) {
@@ -220,6 +226,7 @@ impl Runner for KubeRunner {
         let made = self.jobs.of(unit);
         if made.leave(unit) {
             self.remove(unit, &name).await?;
+            self.watches.removed(unit);
             self.jobs.forget(unit);
         }
         self.watches.forget(unit);
