@@ -6,6 +6,8 @@ use k8s_openapi::api::{
     batch::v1::Job,
     core::v1::{ContainerStatus, Pod},
 };
+use serde_json::Value;
+use testudo_core::run::Status;
 use testudo_engine::Sighting;
 
 /// What is known of a unit's objects.
@@ -50,6 +52,9 @@ pub fn sighting(view: &View) -> Sighting {
             None => Sighting::Waiting { reason: waiting_for_pod(job).to_owned() },
         };
     };
+    if let Some(status) = told(pod) {
+        return Sighting::Ended { status };
+    }
     if let Some(reason) = ended(pod) {
         return Sighting::Gone { reason };
     }
@@ -93,6 +98,13 @@ fn failure(job: &Job) -> Option<String> {
     let conditions = job.status.as_ref()?.conditions.as_ref()?;
     let failed = conditions.iter().find(|one| one.type_ == "Failed" && one.status == "True")?;
     Some(worded(failed.reason.as_deref().unwrap_or("Failed"), failed.message.as_deref()))
+}
+
+/// How a unit ended, as its agent wrote it down for the kubelet.
+fn told(pod: &Pod) -> Option<Status> {
+    let terminated = leader(pod)?.state.as_ref()?.terminated.as_ref()?;
+    let status = Value::String(terminated.message.as_deref()?.trim().to_owned());
+    serde_json::from_value::<Status>(status).ok().filter(|status| status.is_final())
 }
 
 /// Why a pod is over, if it is.

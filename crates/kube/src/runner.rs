@@ -105,13 +105,12 @@ impl KubeRunner {
     /// Makes a Job, unless it is there, and what goes with it.
     async fn make(&self, unit: &UnitSpec, known: Option<JobView>) -> Result<(), RunnerError> {
         let name = names::job(unit);
-        let uid = match known {
-            Some(job) => job.uid,
-            None => {
-                let job = JobView::of(&self.apply(&name, &manifest::job(unit, &self.settings)).await?);
-                self.watches.made(unit, &job);
-                job.uid
-            }
+        let uid = if let Some(job) = known {
+            job.uid
+        } else {
+            let job = JobView::of(&self.apply(&name, &manifest::job(unit, &self.settings)).await?);
+            self.watches.made(unit, &job);
+            job.uid
         };
         // The Job comes first, so that all else goes with it; the kubelet asks for the Secret later than this.
         let owners = json!([{"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": uid}]);
@@ -179,7 +178,7 @@ impl Runner for KubeRunner {
                 let now = observe::sighting(&view.borrow_and_update());
                 if last.as_ref() != Some(&now) {
                     last = Some(now.clone());
-                    let over = matches!(now, Sighting::Gone { .. });
+                    let over = matches!(now, Sighting::Gone { .. } | Sighting::Ended { .. });
                     return Some((now, (!over).then_some((view, last))));
                 }
                 view.changed().await.ok()?;
@@ -196,8 +195,11 @@ impl Runner for KubeRunner {
         self.watches.listed().await;
         loop {
             let view = views.borrow_and_update().clone();
-            if let Sighting::Gone { reason } = observe::sighting(&view) {
-                return Err(RunnerError::Gone(reason));
+            match observe::sighting(&view) {
+                Sighting::Gone { reason } => return Err(RunnerError::Gone(reason)),
+                // What it told the kubelet comes by the other way.
+                Sighting::Ended { .. } => std::future::pending().await,
+                Sighting::Waiting { .. } | Sighting::Present { .. } => {}
             }
             if let Some(pod) = view.pod.filter(|pod| observe::may_answer(pod)) {
                 let running = observe::leads(&pod);
