@@ -121,13 +121,12 @@ impl KubeRunner {
     /// Makes a Job, unless it is there, and what goes with it.
     async fn make(&self, unit: &UnitSpec, known: Option<JobView>) -> Result<(), RunnerError> {
         let name = names::job(unit);
-        let uid = match known {
-            Some(job) => job.uid,
-            None => {
-                let job = JobView::of(&self.apply(&name, &manifest::job(unit, &self.settings)).await?);
-                self.watches.made(unit, &job);
-                job.uid
-            }
+        let uid = if let Some(job) = known {
+            job.uid
+        } else {
+            let job = JobView::of(&self.apply(&name, &manifest::job(unit, &self.settings)).await?);
+            self.watches.made(unit, &job);
+            job.uid
         };
         // The Job comes first, so that all else goes with it; the kubelet asks for the Secret later than this.
         let owners = json!([{"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": uid}]);
