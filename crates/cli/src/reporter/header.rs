@@ -11,12 +11,12 @@ use super::{
     words,
 };
 
-/// `quickstart #1 · on this machine as processes`, with what this machine will not do.
+/// `quickstart #1 · on this machine as processes`, with what will not be done there.
 pub(super) fn text(folder: &Folder, marks: Marks, columns: usize) -> String {
     let Meta { name, workflow, number, .. } = &folder.meta;
     let dot = marks.dot();
     let own = if *name == format!("{workflow}-{number}") { String::new() } else { format!(" {dot} {name}") };
-    let mut text = format!("{} #{number}{own} {dot} on this machine as processes\n", bold(workflow));
+    let mut text = format!("{} #{number}{own} {dot} {}\n", bold(workflow), crate::run::place(folder));
     for line in notes(&folder.plan) {
         text.push_str(&dim(&words::clip(&line, columns)));
         text.push('\n');
