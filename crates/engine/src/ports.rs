@@ -34,8 +34,10 @@ pub struct UnitSpec {
 pub enum Sighting {
     /// It is there; other units reach it at this address. `node`: the machine, where the place has several.
     Present { address: Option<String>, node: Option<String> },
-    /// It is held up, and by what.
-    Waiting { reason: String },
+    /// It is held up, and by what. `node`: where it will be, if that is settled.
+    Waiting { reason: String, node: Option<String> },
+    /// It is there, and its place takes it away: it has been told to end. Not said of what is reaped.
+    Leaving { reason: String },
     /// It is gone, and why.
     Gone { reason: String },
     /// It is gone, and had ended by itself before.

@@ -61,6 +61,7 @@ pub(crate) async fn tend(shared: Arc<Shared>, key: UnitKey, mut wants: watch::Re
     // Time in which no engine was there does not count.
     let patience = Duration::from_millis(wants.borrow().start);
     let overdue = Instant::now() + patience;
+    let mut held_up = None;
     loop {
         let want = wants.borrow_and_update().clone();
         if let Some(how) = want.reap {
@@ -73,7 +74,8 @@ pub(crate) async fn tend(shared: Arc<Shared>, key: UnitKey, mut wants: watch::Re
         }
         let overdue = want.life.is_none().then_some(overdue);
         if overdue.is_some_and(|moment| moment <= Instant::now()) {
-            let reason = format!("it did not start within {}", spell(patience));
+            let why = held_up.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            let reason = format!("it did not start within {}{why}", spell(patience));
             if !lost(&shared, &key, reason, None, &mut wants).await {
                 return;
             }
@@ -82,7 +84,8 @@ pub(crate) async fn tend(shared: Arc<Shared>, key: UnitKey, mut wants: watch::Re
         if !ensured {
             match shared.runner.ensure(&spec).await {
                 Ok(()) => ensured = true,
-                Err(RunnerError::Unreachable(_)) => {
+                Err(RunnerError::Unreachable(error)) => {
+                    held_up = Some(error.to_string());
                     wait(&mut pause, &mut wants).await;
                     continue;
                 }
@@ -94,7 +97,7 @@ pub(crate) async fn tend(shared: Arc<Shared>, key: UnitKey, mut wants: watch::Re
                 }
             }
         }
-        let ended = match reach(&shared, &spec, overdue, &mut pause, &mut wants).await {
+        let ended = match reach(&shared, &spec, overdue, &mut held_up, &mut pause, &mut wants).await {
             Reached::Agent(stream, address, sightings) => {
                 pause = SHORTEST;
                 let mut session = Session::new(&shared, &key, address, stream);
@@ -146,6 +149,7 @@ async fn reach(
     shared: &Shared,
     spec: &UnitSpec,
     overdue: Option<Instant>,
+    held_up: &mut Option<String>,
     pause: &mut Duration,
     wants: &mut watch::Receiver<Arc<UnitWant>>,
 ) -> Reached {
@@ -154,9 +158,9 @@ async fn reach(
     let mut address = None;
     // Whoever looks for a service needs to know where.
     let needs_address = matches!(spec.plan.role, Role::Service(_));
-    // What holds it up; until when that may pass without being told.
-    let mut held_up = None;
+    // Until when what holds it up may pass without being told.
     let mut patience = None;
+    *held_up = None;
     let mut connecting = shared.runner.connect(spec);
     let mut again = None;
     loop {
@@ -179,18 +183,24 @@ async fn reach(
                     let reason = format!("its agent is gone; before that the unit had ended: {status}");
                     return Reached::Gone(reason, Some(status));
                 }
-                Sighting::Waiting { reason } => {
+                Sighting::Waiting { reason, node } => {
                     if held_up.as_ref() != Some(&reason) {
-                        held_up = Some(reason);
+                        *held_up = Some(reason);
                         patience = Some(Instant::now() + PATIENCE);
+                    }
+                    if !shared.placed(&spec.key, node).await {
+                        return Reached::Over;
+                    }
+                }
+                Sighting::Leaving { reason } => {
+                    if !shared.see(&spec.key, Seen::Leaving { reason }).await {
+                        return Reached::Over;
                     }
                 }
                 Sighting::Present { address: known, node } => {
                     patience = None;
                     address = known;
-                    if let Some(node) = node
-                        && !shared.see(&spec.key, Seen::Placed { node }).await
-                    {
+                    if !shared.placed(&spec.key, node).await {
                         return Reached::Over;
                     }
                 }
@@ -233,7 +243,7 @@ async fn attend(shared: &Shared, key: &UnitKey, mut sightings: Sightings) {
     loop {
         let seen = tokio::select! {
             Some(sighting) = sightings.next() => match sighting {
-                Sighting::Waiting { reason } => {
+                Sighting::Waiting { reason, .. } => {
                     held_up = Some(reason);
                     patience = Some(Instant::now() + PATIENCE);
                     continue;
@@ -243,6 +253,7 @@ async fn attend(shared: &Shared, key: &UnitKey, mut sightings: Sightings) {
                     let Some(node) = node else { continue };
                     Seen::Placed { node }
                 }
+                Sighting::Leaving { reason } => Seen::Leaving { reason },
                 Sighting::Gone { .. } | Sighting::Ended { .. } => continue,
             },
             () = until(patience) => {
@@ -265,6 +276,14 @@ async fn until(moment: Option<Instant>) {
 }
 
 impl Shared {
+    /// Writes down where a unit is, where that is known. Whether there is still an engine.
+    async fn placed(&self, unit: &UnitKey, node: Option<String>) -> bool {
+        match node {
+            Some(node) => self.see(unit, Seen::Placed { node }).await,
+            None => true,
+        }
+    }
+
     /// Writes down what a place says of a unit. Whether there is still an engine.
     async fn see(&self, unit: &UnitKey, seen: Seen) -> bool {
         let event = Event::Seen { unit: unit.clone(), seen, at: self.clock.now() };

@@ -292,6 +292,7 @@ fn a_unit_that_never_says_anything_is_given_up_after_its_time() {
             ");
         }
         assert_eq!(ended.took.as_secs(), seconds);
+        assert!(ended.log().contains(": it is being made"), "what held it up is said: {}", ended.log());
     }
     let mut simulation = simulated("  steps: [{name: tests, parallel: {count: 2, shell: 'sleep 1'}}]");
     simulation.world.starts.insert("tests/1".to_owned(), Start::Never);

@@ -6,6 +6,7 @@
 
 mod cluster;
 pub mod doctor;
+mod events;
 mod jobs;
 mod keys;
 pub mod manifest;

@@ -1,10 +1,10 @@
 //! From what the cluster knows of a unit to what a runner says of it.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use k8s_openapi::api::{
     batch::v1::Job,
-    core::v1::{ContainerStatus, Pod},
+    core::v1::{ContainerStatus, Event, Pod},
 };
 use serde_json::Value;
 use testudo_core::run::Status;
@@ -17,6 +17,80 @@ pub struct View {
     pub job: Option<JobView>,
     /// A pod or Job was there and is not any more: what was last known of it.
     pub removed: Option<String>,
+    /// What an event said of the pod or Job of this uid.
+    pub told: Option<(String, String)>,
+}
+
+impl View {
+    /// What was told of an object.
+    fn told_of(&self, uid: &str) -> Option<String> {
+        self.told.as_ref().filter(|(of, _)| of == uid).map(|(_, text)| text.clone())
+    }
+}
+
+/// An object that does not say itself why nothing comes of it; its events may.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Silent {
+    /// A Job that lacks a pod: why it could not be made is nowhere else.
+    Job(String),
+    /// A pod whose node is known and whose containers do not start.
+    Pod(String),
+}
+
+impl Silent {
+    pub(crate) fn uid(&self) -> &str {
+        match self {
+            Silent::Job(uid) | Silent::Pod(uid) => uid,
+        }
+    }
+}
+
+/// What keeps a unit waiting without a word, if something does.
+pub(crate) fn silent(view: &View) -> Option<Silent> {
+    if view.removed.is_some() {
+        return None;
+    }
+    match (&view.pod, &view.job) {
+        (Some(pod), _) => {
+            let quiet = node(pod).is_some() && !leads(pod) && trouble(pod).is_none() && ended(pod).is_none();
+            quiet.then(|| pod.metadata.uid.clone().map(Silent::Pod)).flatten()
+        }
+        (None, Some(job)) if !job.suspended && job.failure.is_none() => Some(Silent::Job(job.uid.clone())),
+        (None, _) => None,
+    }
+}
+
+/// Whether two texts say the same: each attempt of a Job to make a pod gives the pod another name.
+pub(crate) fn repeats(one: &str, other: &str) -> bool {
+    let around = |text: &str| -> Option<(String, String)> {
+        let (before, rest) = text.split_once("pods \"")?;
+        let (_, after) = rest.split_once('"')?;
+        Some((before.to_owned(), after.to_owned()))
+    };
+    one == other || around(one).is_some_and(|one| around(other) == Some(one))
+}
+
+/// What the newest event about each object says, by the object's uid.
+pub(crate) fn told(events: Vec<Event>) -> BTreeMap<String, String> {
+    let mut newest = BTreeMap::new();
+    for event in events {
+        let Some(uid) = event.involved_object.uid else { continue };
+        let series = event.series.and_then(|series| series.last_observed_time);
+        let at = event.last_timestamp.map(|time| time.0).max(series.or(event.event_time).map(|time| time.0));
+        let message = event.message.unwrap_or_default();
+        // The event before it says what went wrong.
+        if matches!(message.as_str(), "Error: ErrImagePull" | "Error: ImagePullBackOff") {
+            continue;
+        }
+        let reason = event.reason.unwrap_or_default();
+        let text = if message.starts_with(&reason) { message } else { worded(&reason, Some(&message)) };
+        let known = newest.entry(uid).or_insert_with(|| (at, String::new()));
+        // Of those of the same second the later one of the list.
+        if known.0 <= at {
+            *known = (at, text);
+        }
+    }
+    newest.into_iter().map(|(uid, (_, text))| (uid, text)).collect()
 }
 
 /// What matters of a Job.
@@ -49,25 +123,34 @@ pub fn sighting(view: &View) -> Sighting {
         };
         return match &job.failure {
             Some(reason) => Sighting::Gone { reason: reason.clone() },
-            None => Sighting::Waiting { reason: waiting_for_pod(job).to_owned() },
+            None => Sighting::Waiting { reason: waiting_for_pod(view, job), node: None },
         };
     };
-    if let Some(status) = told(pod) {
+    if let Some(status) = last_words(pod) {
         return Sighting::Ended { status };
     }
     if let Some(reason) = ended(pod) {
         return Sighting::Gone { reason };
     }
     let status = pod.status.as_ref();
+    let node = node(pod).map(str::to_owned);
     if leads(pod) {
+        if let Some(reason) = leaving(pod) {
+            return Sighting::Leaving { reason };
+        }
         // It begins, and comes to a step of that container or not.
         if let Some(trouble) = trouble(pod) {
-            return Sighting::Waiting { reason: trouble };
+            return Sighting::Waiting { reason: trouble, node };
         }
         let address = status.and_then(|status| status.pod_ip.clone());
-        return Sighting::Present { address, node: node(pod).map(str::to_owned) };
+        return Sighting::Present { address, node };
     }
-    Sighting::Waiting { reason: held_up(pod) }
+    Sighting::Waiting { reason: held_up(pod, view), node }
+}
+
+/// Why a pod that runs is about to be taken away.
+fn leaving(pod: &Pod) -> Option<String> {
+    pod.metadata.deletion_timestamp.is_some().then(|| removal(pod)).or_else(|| disruption(pod))
 }
 
 /// Whether the agent that leads a unit is known to run.
@@ -89,8 +172,11 @@ fn init_statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
     pod.status.iter().flat_map(|status| status.init_container_statuses.iter().flatten())
 }
 
-fn waiting_for_pod(job: &JobView) -> &'static str {
-    if job.suspended { "its Job is suspended until a queue admits it" } else { "its pod is being made" }
+fn waiting_for_pod(view: &View, job: &JobView) -> String {
+    if job.suspended {
+        return "its Job is suspended until a queue admits it".to_owned();
+    }
+    view.told_of(&job.uid).unwrap_or_else(|| "its pod is being made".to_owned())
 }
 
 /// Why a Job will make no pod any more.
@@ -101,7 +187,7 @@ fn failure(job: &Job) -> Option<String> {
 }
 
 /// How a unit ended, as its agent wrote it down for the kubelet.
-fn told(pod: &Pod) -> Option<Status> {
+fn last_words(pod: &Pod) -> Option<Status> {
     let terminated = leader(pod)?.state.as_ref()?.terminated.as_ref()?;
     let status = Value::String(terminated.message.as_deref()?.trim().to_owned());
     serde_json::from_value::<Status>(status).ok().filter(|status| status.is_final())
@@ -164,7 +250,7 @@ fn trouble(pod: &Pod) -> Option<String> {
 }
 
 /// Why a pod has not started yet.
-fn held_up(pod: &Pod) -> String {
+fn held_up(pod: &Pod, view: &View) -> String {
     if let Some(trouble) = trouble(pod) {
         return trouble;
     }
@@ -175,7 +261,10 @@ fn held_up(pod: &Pod) -> String {
         }
     }
     match node(pod) {
-        Some(node) => format!("it is starting on {node}"),
+        Some(node) => {
+            let told = pod.metadata.uid.as_deref().and_then(|uid| view.told_of(uid));
+            told.unwrap_or_else(|| format!("it is starting on {node}"))
+        }
         None => "it waits for the scheduler".to_owned(),
     }
 }
@@ -204,3 +293,6 @@ fn worded(reason: &str, message: Option<&str>) -> String {
         _ => reason.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

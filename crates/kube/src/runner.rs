@@ -199,7 +199,7 @@ impl Runner for KubeRunner {
                 Sighting::Gone { reason } => return Err(RunnerError::Gone(reason)),
                 // What it told the kubelet comes by the other way.
                 Sighting::Ended { .. } => std::future::pending().await,
-                Sighting::Waiting { .. } | Sighting::Present { .. } => {}
+                Sighting::Waiting { .. } | Sighting::Leaving { .. } | Sighting::Present { .. } => {}
             }
             if let Some(pod) = view.pod.filter(|pod| observe::may_answer(pod)) {
                 let running = observe::leads(&pod);

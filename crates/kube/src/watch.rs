@@ -18,9 +18,10 @@ use testudo_engine::UnitSpec;
 use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
+    events,
     manifest::INDEX,
     names::{self, EXECUTION, PLACE, ROOT, label},
-    observe::{JobView, View, removal},
+    observe::{self, JobView, Silent, View, removal},
 };
 
 /// A Job as its objects name it: the execution's label, and where in the execution it hangs.
@@ -29,7 +30,31 @@ type JobName = (String, String);
 type Name = (JobName, usize);
 
 /// What is known of a run. The lock is held for a look or a change and never across a wait.
-type Known = Arc<Mutex<Objects>>;
+#[derive(Clone, Default)]
+pub(crate) struct Known(Arc<Mutex<Objects>>);
+
+impl Known {
+    /// Objects that hold units up and do not say themselves why.
+    pub(crate) fn silent(&self) -> BTreeSet<Silent> {
+        lock(self).units.values().filter_map(|view| observe::silent(&view.borrow())).collect()
+    }
+
+    /// Brings what was told of objects, by their uid, to the units that wait for them.
+    pub(crate) fn tell(&self, told: &BTreeMap<String, String>) {
+        for view in lock(self).units.values() {
+            view.send_if_modified(|view| {
+                let Some(silent) = observe::silent(view) else { return false };
+                let Some(text) = told.get(silent.uid()) else { return false };
+                let known = view.told.as_ref().filter(|(of, _)| of == silent.uid());
+                let changes = known.is_none_or(|(_, known)| !observe::repeats(known, text));
+                if changes {
+                    view.told = Some((silent.uid().to_owned(), text.clone()));
+                }
+                changes
+            });
+        }
+    }
+}
 
 #[derive(Default)]
 struct Objects {
@@ -141,6 +166,7 @@ impl Watches {
                 }
             }
         });
+        tasks.spawn(events::listen(client.clone(), namespace.to_owned(), known.clone()));
         Watches { known, listed: hears, _tasks: tasks }
     }
 
@@ -186,7 +212,7 @@ impl Watches {
 }
 
 fn lock(known: &Known) -> std::sync::MutexGuard<'_, Objects> {
-    known.lock().unwrap_or_else(PoisonError::into_inner)
+    known.0.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn name(unit: &UnitSpec) -> Name {

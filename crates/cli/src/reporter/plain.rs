@@ -98,7 +98,7 @@ impl Plain {
         let alone = is_top(&self.folder, execution) && key == &UnitKey::main();
         let prefix = naming::prefix(&self.folder.meta.id, execution, key);
         let bullet = self.marks.bullet();
-        let lead = (key != &UnitKey::main()).then(|| format!("{prefix}{bullet} started\n"));
+        let lead = (key != &UnitKey::main()).then(|| self.lead(execution, key));
         let opener = has_sections(plan).then(|| {
             // Groups do not nest, so only the run's own steps fold.
             let fold = if alone { self.fold } else { Fold::None };
@@ -106,6 +106,13 @@ impl Plain {
         });
         let shape = if alone && naming::is_alone(plan) { Shape::Chunks } else { Shape::Lines(prefix) };
         self.streams.meet(&id, key, Meeting { shape, filter: naming::repeats(plan), lead, opener });
+    }
+
+    /// What is said of a unit before anything else.
+    fn lead(&self, execution: &Execution, key: &UnitKey) -> String {
+        let node = execution.unit(key).and_then(|unit| unit.node.as_ref());
+        let on = node.map(|node| format!(" on {node}")).unwrap_or_default();
+        format!("{}{} started{on}\n", naming::prefix(&self.folder.meta.id, execution, key), self.marks.bullet())
     }
 
     fn say(&mut self, execution: &Execution, key: &UnitKey, place: Place, text: &str) {
@@ -120,11 +127,15 @@ impl Plain {
         match event {
             Event::Met { unit, .. } => {
                 self.meet(execution, unit);
+                self.streams.lead(id, unit, self.lead(execution, unit));
                 self.streams.begin(id, unit, &mut self.out);
             }
             Event::Reported { unit, report, at, .. } => self.report(execution, unit, report, *at),
             Event::Seen { unit, seen: Seen::Waiting { reason }, .. } => {
                 self.say(execution, unit, Place::Behind, &format!("waiting: {reason}"));
+            }
+            Event::Seen { unit, seen: Seen::Leaving { reason }, .. } => {
+                self.say(execution, unit, Place::Behind, &format!("taken away: {reason}"));
             }
             Event::Lost { unit, reason, .. } => self.say(execution, unit, Place::Behind, &format!("lost: {reason}")),
             Event::Kept { unit, source, error, .. } => {

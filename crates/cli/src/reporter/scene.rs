@@ -114,7 +114,7 @@ impl Scene<'_> {
     pub(super) fn running(&self) -> Vec<String> {
         let Some(run) = self.run() else { return Vec::new() };
         let step = run.children(0).find(|step| matches!(run.status(*step), Status::Running | Status::Paused));
-        let Some(step) = step else { return Vec::new() };
+        let Some(step) = step else { return self.held_up().into_iter().collect() };
         let height = self.size.rows.saturating_sub(3).max(2);
         let leaf = (step..run.step(step).end).find(|inner| {
             run.step(*inner).operation.is_some() && matches!(run.status(*inner), Status::Running | Status::Paused)
@@ -152,6 +152,14 @@ impl Scene<'_> {
         lines
     }
 
+    /// What keeps the run from beginning.
+    fn held_up(&self) -> Option<String> {
+        let reason = self.execution.unit(&UnitKey::main()).and_then(held_up)?;
+        let room = self.width().saturating_sub(self.marks.width() + 1);
+        let text = words::clip(&format!("waiting: {reason}"), room);
+        Some(self.marks.plain(format!("{} {text}", self.marks.painted(Status::Running, self.beat))))
+    }
+
     /// The leaf that runs in a group, and at which attempt.
     fn doing(&self, run: &UnitRun, step: usize, leaf: usize) -> String {
         let mut facts = Vec::new();
@@ -170,11 +178,14 @@ impl Scene<'_> {
         if block.kind == BlockKind::Services {
             let waits =
                 block.instances.iter().filter(|one| self.execution.unit(&one.key).is_none_or(|unit| !unit.ready));
-            let names: Vec<&str> = waits.map(|one| one.group.as_str()).collect();
-            return match names.as_slice() {
+            let waits: Vec<_> = waits.collect();
+            return match waits.as_slice() {
                 [] => String::new(),
-                [name] => format!("{name} is starting"),
-                [..] => format!("{} are starting", words::counted(names.len() as u64, "service")),
+                [one] => match self.execution.unit(&one.key).and_then(held_up) {
+                    Some(reason) => format!("{}: {reason}", one.group),
+                    None => format!("{} is starting", one.group),
+                },
+                [..] => format!("{} are starting", words::counted(waits.len() as u64, "service")),
             };
         }
         let mut facts = vec![format!("{done}/{total} done")];
@@ -247,8 +258,18 @@ impl Scene<'_> {
         lines
     }
 
-    /// Its tests where it has told of some, else the step it is at, or why it failed.
+    /// What holds it up, or what it is at and where.
     fn of_worker(&self, key: &UnitKey, unit: &Unit, status: Status) -> String {
+        if let Some(reason) = held_up(unit) {
+            return reason.to_owned();
+        }
+        let at = self.at(key, unit, status);
+        let facts = [Some(at.as_str()).filter(|at| !at.is_empty()), unit.node.as_deref()];
+        facts.into_iter().flatten().collect::<Vec<_>>().join(&format!(" {} ", self.marks.dot()))
+    }
+
+    /// Its tests where it has told of some, else the step it is at, or why it failed.
+    fn at(&self, key: &UnitKey, unit: &Unit, status: Status) -> String {
         let tests = rows::tests(unit);
         if !tests.is_empty() {
             return tests;
@@ -288,4 +309,9 @@ impl Scene<'_> {
             _ => None,
         }
     }
+}
+
+/// What keeps a unit from starting; of one that was met it is no news any more.
+fn held_up(unit: &Unit) -> Option<&str> {
+    unit.held_up.as_deref().filter(|_| unit.phase == UnitPhase::Wanted).and_then(|reason| reason.lines().next())
 }

@@ -129,6 +129,13 @@ impl Streams {
         stream.opener = opener;
     }
 
+    /// More is known of what its lines start with, if that has not been told yet.
+    pub(super) fn lead(&mut self, run: &str, unit: &UnitKey, lead: String) {
+        if let Some(untold) = &mut find(&mut self.units, run, unit).lead {
+            *untold = lead;
+        }
+    }
+
     /// A unit has begun. What it writes may have told so before.
     pub(super) fn begin(&mut self, run: &str, unit: &UnitKey, out: &mut Out) {
         if let Some(lead) = find(&mut self.units, run, unit).lead.take() {

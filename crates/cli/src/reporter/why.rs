@@ -60,7 +60,7 @@ fn of_unit(execution: &Execution, key: &UnitKey, causes: &mut Vec<Cause>) {
                 unit: key.clone(),
                 step: Some(at),
                 status,
-                why: of_step(&unit.run, at),
+                why: of_step_of(unit, at),
                 stopped,
                 child: None,
             });
@@ -160,6 +160,14 @@ fn running(run: &UnitRun) -> Option<usize> {
     steps.filter(|(_, step)| step.operation.is_some()).map(|(at, _)| at).find(|at| run.state(*at).running)
 }
 
+/// Why a step of a unit is not fine, which its place may know best.
+fn of_step_of(unit: &Unit, step: usize) -> String {
+    match (&unit.leaving, &unit.run.state(step).outcome) {
+        (Some(reason), Some(Outcome::Stopped)) => format!("stopped: {reason}"),
+        (Some(_) | None, _) => of_step(&unit.run, step),
+    }
+}
+
 /// Why a step is not fine.
 pub(super) fn of_step(run: &UnitRun, step: usize) -> String {
     let state = run.state(step);
@@ -188,7 +196,7 @@ pub(super) fn of_step(run: &UnitRun, step: usize) -> String {
 /// Why a step is not fine; of one whose work is other units, how many of them are not.
 pub(super) fn of_leaf(execution: &Execution, key: &UnitKey, step: usize) -> String {
     let Some(unit) = execution.unit(key) else { return String::new() };
-    let own = || of_step(&unit.run, step);
+    let own = || of_step_of(unit, step);
     let Some(block) = execution.block(key, step).filter(|block| block.failures() > 0) else { return own() };
     let (failures, total) = (block.failures(), block.instances.len() as u64);
     let noun = match block.kind {

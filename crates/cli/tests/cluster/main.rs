@@ -8,5 +8,6 @@ mod cluster;
 #[path = "../e2e/harness.rs"]
 #[expect(dead_code, reason = "these tests need less of it than those without a cluster")]
 mod harness;
+mod reasons;
 mod rights;
 mod room;

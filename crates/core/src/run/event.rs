@@ -115,6 +115,8 @@ pub enum Seen {
     Waiting { reason: String },
     /// The machine that it was put on.
     Placed { node: String },
+    /// It runs and is about to be taken away, and why.
+    Leaving { reason: String },
 }
 
 /// How an execution is to end.

@@ -67,6 +67,8 @@ pub struct Unit {
     pub held_up: Option<String>,
     /// The machine that it was put on, where its place has several.
     pub node: Option<String>,
+    /// Why its place takes it away.
+    pub leaving: Option<String>,
     pub(super) seq: u64,
     pub(super) heard: BTreeSet<WordId>,
     /// What it said of itself at its end, and where its output ends.
@@ -249,6 +251,7 @@ impl Execution {
                 match seen {
                     Seen::Waiting { reason } => known.held_up = Some(reason.clone()),
                     Seen::Placed { node } => known.node = Some(node.clone()),
+                    Seen::Leaving { reason } => known.leaving = Some(reason.clone()),
                 }
             }
             Event::Lost { unit, reason, status, .. } => {
@@ -373,6 +376,7 @@ impl Unit {
             address: None,
             held_up: None,
             node: None,
+            leaving: None,
             seq: 0,
             heard: BTreeSet::new(),
             over: None,

@@ -223,7 +223,7 @@ impl Runner for SimRunner {
         };
         let address = Some(format!("sim:{}", unit.key));
         let sighting = move |phase: &Phase| match phase {
-            Phase::Coming(reason) => Sighting::Waiting { reason: reason.clone() },
+            Phase::Coming(reason) => Sighting::Waiting { reason: reason.clone(), node: None },
             Phase::Up(_) => Sighting::Present { address: address.clone(), node: None },
             Phase::Gone(reason) => Sighting::Gone { reason: reason.clone() },
         };

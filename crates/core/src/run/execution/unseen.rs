@@ -43,6 +43,8 @@ impl Execution {
             Event::Seen { unit, seen, .. } => self.units.get(unit).is_some_and(|known| match seen {
                 Seen::Waiting { reason } => known.over.is_none() && known.held_up.as_ref() != Some(reason),
                 Seen::Placed { node } => known.node.as_ref() != Some(node),
+                // Of one that has ended this is how it is cleared away.
+                Seen::Leaving { reason } => known.over.is_none() && known.leaving.as_ref() != Some(reason),
             }),
             Event::Lost { unit, .. } => {
                 let known = self.units.get(unit);
