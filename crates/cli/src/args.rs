@@ -6,7 +6,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 use testudo_core::plan::OWN_IMAGE;
 
-use crate::{control, exit, find, lint, logs, planning, recover, run, watch};
+use crate::{control, doctor, exit, find, kube, lint, logs, planning, recover, run, watch};
 
 /// Runs tests at scale from one file.
 #[derive(Debug, Parser)]
@@ -42,8 +42,19 @@ enum Command {
     Pause(OfExecution),
     /// Resume a paused run
     Resume(OfExecution),
+    /// Look whether there is what a run needs, and say how to mend what is missing
+    Doctor(DoctorArgs),
+    /// What there is to do about a cluster
+    #[command(subcommand)]
+    Kube(KubeCommand),
     /// Print completions for a shell
     Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Debug, Subcommand)]
+enum KubeCommand {
+    /// Print the least rights that testudo needs in a namespace, as a Role and an account that has it
+    Rbac(RbacArgs),
 }
 
 /// Files, and what goes into the workflow.
@@ -279,6 +290,29 @@ pub(crate) struct OfExecution {
     pub(crate) execution: Option<String>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Where units are to live
+    #[arg(long, value_enum, default_value_t = RunnerKind::Process)]
+    pub(crate) runner: RunnerKind,
+    /// On a cluster: the namespace, else the one that the kubeconfig names
+    #[arg(long, short = 'N', value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
+    /// How checks are shown
+    #[arg(long, short = 'o', value_enum, default_value_t = Output::Pretty)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RbacArgs {
+    /// The namespace, else the one that the kubeconfig names
+    #[arg(long, short = 'N', value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
+    /// The account that gets the rights
+    #[arg(long, value_name = "NAME", default_value = testudo_kube::rights::ACCOUNT)]
+    pub(crate) service_account: String,
+}
+
 impl Inputs {
     /// Files alone, as a recovered run needs them.
     pub(crate) fn of_files(files: Vec<PathBuf>, place: Place) -> Self {
@@ -310,6 +344,8 @@ impl Arguments {
             Command::Cancel(args) => control::cancel(&args),
             Command::Pause(of) => control::ask(of.execution.as_deref(), "pause"),
             Command::Resume(of) => control::ask(of.execution.as_deref(), "resume"),
+            Command::Doctor(args) => doctor::doctor(&args),
+            Command::Kube(KubeCommand::Rbac(args)) => kube::rbac(&args),
             Command::Completions { shell } => {
                 clap_complete::generate(shell, &mut Arguments::command(), "testudo", &mut std::io::stdout());
                 Ok(exit::PASSED)

@@ -4,15 +4,19 @@
 //! [`KubeRunner`] is the only one that waits. A unit's agent is reached by its pod's address from inside the cluster and
 //! through the API server's port-forward from outside, and what travels is sealed with the unit's own key.
 
+mod cluster;
+pub mod doctor;
 mod jobs;
 mod keys;
 pub mod manifest;
 mod names;
 pub mod observe;
 mod reach;
+pub mod rights;
 mod runner;
 mod watch;
 
+pub use cluster::{Cluster, KubeError, default_namespace};
 pub use keys::RootKey;
 pub use names::MANAGED;
-pub use runner::{KubeError, KubeRunner, Settings};
+pub use runner::{KubeRunner, Settings};

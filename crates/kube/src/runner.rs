@@ -12,7 +12,7 @@ use k8s_openapi::api::{
     core::v1::{PersistentVolumeClaim, Pod, Secret},
 };
 use kube::{
-    Api, Client, Config,
+    Api, Client,
     api::{DeleteParams, ListParams, Patch, PatchParams, PropagationPolicy},
 };
 use serde_json::{Value, json};
@@ -22,6 +22,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::{
     RootKey,
+    cluster::{Cluster, KubeError},
     jobs::Jobs,
     manifest,
     manifest::INDEX,
@@ -53,15 +54,6 @@ pub struct Settings {
     pub provided: BTreeSet<String>,
 }
 
-/// Why there is no cluster to run on.
-#[derive(Debug, thiserror::Error)]
-pub enum KubeError {
-    #[error("there is no way to a cluster: give a kubeconfig by KUBECONFIG")]
-    NoCluster(#[source] Box<dyn std::error::Error + Send + Sync>),
-    #[error("the cluster does not answer")]
-    Client(#[from] kube::Error),
-}
-
 /// Units as Jobs of a cluster.
 pub struct KubeRunner {
     client: Client,
@@ -76,17 +68,9 @@ const EAGER: Duration = Duration::from_millis(150);
 const PATIENT: Duration = Duration::from_secs(2);
 
 impl KubeRunner {
-    /// The cluster that the environment leads to: the one this process is in, or that of the kubeconfig. `namespace`
-    /// overrides the one that is set there.
+    /// Runs units in the cluster and namespace that the environment leads to: see [`Cluster::find`].
     pub async fn new(namespace: Option<&str>, settings: impl FnOnce(String) -> Settings) -> Result<Self, KubeError> {
-        let (config, way) = if let Ok(config) = Config::incluster() {
-            (config, Way::Inside)
-        } else {
-            let config = Config::infer().await.map_err(|error| KubeError::NoCluster(Box::new(error)))?;
-            (config, Way::Outside)
-        };
-        let namespace = namespace.map_or_else(|| config.default_namespace.clone(), str::to_owned);
-        let client = Client::try_from(config)?;
+        let Cluster { client, way, namespace, server: _ } = Cluster::find(namespace).await?;
         let settings = settings(namespace);
         let watches = Watches::begin(&client, &settings.namespace, &settings.root);
         Ok(KubeRunner { client, way, settings, watches, jobs: Jobs::default() })

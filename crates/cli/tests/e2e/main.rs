@@ -5,6 +5,7 @@
 mod bad_input;
 mod cluster;
 mod harness;
+mod placed;
 mod recovery;
 mod stops;
 mod workflows;
