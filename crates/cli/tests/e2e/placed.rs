@@ -90,18 +90,11 @@ fn workflow(name: &str, spec: &str) -> String {
 
 /// On which node each unit of an execution was, by its log.
 fn nodes(place: &Place, execution: &str) -> BTreeMap<String, String> {
-    let folders = fs::read_dir(place.path().join("state/executions")).unwrap().flatten();
     let mut nodes = BTreeMap::new();
-    for folder in folders {
-        let meta: Value = serde_json::from_slice(&fs::read(folder.path().join("meta")).unwrap()).unwrap();
-        if meta["name"] != execution {
-            continue;
-        }
-        for line in fs::read_to_string(folder.path().join("log")).unwrap().lines() {
-            let event: Value = serde_json::from_str(line).unwrap();
-            if let Some(node) = event.pointer("/seen/placed/node").and_then(Value::as_str) {
-                nodes.insert(event["unit"].to_string(), node.to_owned());
-            }
+    for line in fs::read_to_string(place.execution(execution).join("log")).unwrap().lines() {
+        let event: Value = serde_json::from_str(line).unwrap();
+        if let Some(node) = event.pointer("/seen/placed/node").and_then(Value::as_str) {
+            nodes.insert(event["unit"].to_string(), node.to_owned());
         }
     }
     nodes
