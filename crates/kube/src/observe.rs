@@ -207,6 +207,10 @@ fn ended(pod: &Pod) -> Option<String> {
     if let Some(reason) = &status.reason {
         return Some(worded(reason, status.message.as_deref()));
     }
+    // Whatever it did then, it was told to.
+    if pod.metadata.deletion_timestamp.is_some() {
+        return Some(deleted(pod));
+    }
     let failed_init = init_statuses(pod)
         .filter_map(|status| status.state.as_ref()?.terminated.as_ref())
         .find(|terminated| terminated.exit_code != 0);
@@ -281,10 +285,11 @@ pub fn node(pod: &Pod) -> Option<&str> {
 
 /// What is said of a pod that was removed before its end was known.
 pub(crate) fn removal(pod: &Pod) -> String {
-    disruption(pod).or_else(|| ended(pod)).unwrap_or_else(|| {
-        let name = pod.metadata.name.as_deref().unwrap_or_default();
-        format!("its pod {name} was deleted")
-    })
+    disruption(pod).or_else(|| ended(pod)).unwrap_or_else(|| deleted(pod))
+}
+
+fn deleted(pod: &Pod) -> String {
+    format!("its pod {} was deleted", pod.metadata.name.as_deref().unwrap_or_default())
 }
 
 fn worded(reason: &str, message: Option<&str>) -> String {

@@ -45,6 +45,8 @@ fn what_a_pod_lacks_is_said() {
     waits_for(&room, &env, "secret \"nosuch\" not found");
 }
 
+type Taking<'a> = &'a dyn Fn(&Room, &str);
+
 #[test]
 #[ignore = "needs a cluster"]
 fn what_takes_a_pod_away_is_said() {
@@ -56,7 +58,6 @@ fn what_takes_a_pod_away_is_said() {
         let eviction = format!(r#"{{"apiVersion":"policy/v1","kind":"Eviction","metadata":{{"name":"{name}"}}}}"#);
         room.feed(&["create", "--raw", &path, "-f", "-"], &eviction);
     };
-    type Taking<'a> = &'a dyn Fn(&Room, &str);
     for (take, expected) in [(&delete as Taking<'_>, "was deleted"), (&evict, "drained: Eviction API: evicting")] {
         let file = room.workflow("steps: [{shell: 'echo begun; sleep 60'}]");
         let child = room.place.start(&["run", &file, "--runner", "kube", "-N", &room.namespace]);

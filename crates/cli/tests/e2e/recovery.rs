@@ -1,35 +1,16 @@
 //! The real binary is killed at random moments; `recover` brings the run to the same end.
 
-use std::{
-    fs,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{fs, time::Duration};
 
-use crate::harness::{Place, fixture};
+use crate::harness::{Chance, Place, fixture};
 
 /// What an undisturbed run writes into its ledger, in some order.
-const LEDGER: &[&str] = &["child", "first", "flaky", "flaky", "last", "worker 0", "worker 1", "worker 2", "worker 3"];
-
-/// Numbers from a seed, so that a failure can be had again.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-}
+pub(crate) const LEDGER: &[&str] =
+    &["child", "first", "flaky", "flaky", "last", "worker 0", "worker 1", "worker 2", "worker 3"];
 
 #[test]
 fn a_run_that_is_killed_ten_times_ends_as_if_nothing_had_happened() {
-    let seed: u64 = std::env::var("TESTUDO_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok())
-        .unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos().into());
-    println!("seed {seed}: run again with TESTUDO_SEED={seed}");
-    let mut chance = Chance(seed + 1);
+    let (seed, mut chance) = Chance::seeded();
     let place = Place::new();
     let ledger = place.path().join("ledger");
     let config = format!("ledger={}", ledger.display());

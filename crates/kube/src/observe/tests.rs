@@ -1,7 +1,5 @@
 //! What is said of objects as a cluster had them, cut down to what is looked at.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use serde_json::{Value, json};
 
 use super::*;
