@@ -15,7 +15,9 @@ fn a_run_that_is_killed_ten_times_ends_as_if_nothing_had_happened() {
     let ledger = place.path().join("ledger");
     let config = format!("ledger={}", ledger.display());
     let file = fixture("many-steps");
-    let mut child = place.start(&["run", file.to_str().unwrap(), "-c", &config]);
+    // Named, because a run that is killed before its folder is there has taken a number.
+    let run = ["run", file.to_str().unwrap(), "-c", &config, "-n", "many-steps-1"];
+    let mut child = place.start(&run);
     let mut ended = None;
     for kill in 0..10 {
         let moment = Duration::from_millis(20 + chance.below(450));
@@ -30,7 +32,7 @@ fn a_run_that_is_killed_ten_times_ends_as_if_nothing_had_happened() {
         if place.ok(&["ls"]).stdout.is_empty() {
             // Killed before there was anything to recover: nothing has run either.
             assert!(!ledger.exists(), "seed {seed}: a command ran without a trace in the log");
-            child = place.start(&["run", file.to_str().unwrap(), "-c", &config]);
+            child = place.start(&run);
         } else {
             child = place.start(&["recover", "many-steps-1"]);
         }
