@@ -273,7 +273,7 @@ fn a_deadline_ends_a_unit_that_never_comes_to_be() {
     insta::assert_snapshot!(standing(&ended), @"
     e main tests aborted
     e tests/0 shell passed
-    e tests/1 shell queued
+    e tests/1 shell skipped
     aborted
     ");
     assert_eq!(ended.took.as_secs(), 60);
@@ -342,4 +342,30 @@ fn a_step_that_nobody_resumes_fails_and_what_always_runs_still_does() {
     e main two skipped
     failed
     ");
+}
+
+/// A workflow whose step starts others, two of them at once.
+fn parent(spec: &str, inner: &str) -> Simulation {
+    simulated(&format!(
+        "
+{spec}
+  steps: [{{name: go, execute: {{workflows: [{{name: inner, count: 2}}]}}}}]
+---
+kind: TestWorkflow
+metadata: {{name: inner}}
+spec:
+{inner}
+  steps: [{{name: sleeps, shell: 'sleep 100'}}]
+"
+    ))
+}
+
+#[test]
+fn a_stop_that_ends_the_last_step_by_way_of_what_it_waits_for_is_no_failure() {
+    for seed in 0..20 {
+        let mut simulation = parent("", "");
+        simulation.world = testudo_engine::sim::World::new(seed);
+        simulation.controls.push((Duration::from_secs(10), Control::Stop(StopHow::Cancel, "enough".to_owned())));
+        assert_eq!(ended(&simulation).status, Some(Status::Canceled), "seed {seed}");
+    }
 }

@@ -41,6 +41,8 @@ pub struct Block {
     pub done: bool,
     /// Nothing may start any more: a first failure, a stop, or services that are no longer needed.
     pub stopping: bool,
+    /// A stop of the execution came before it was done: how it ended is the stop's doing.
+    pub cut: bool,
     /// Its step always runs, or hangs below one that does: a stop leaves it to the window of the unit that carries it.
     pub always: bool,
     /// The step that waits for the services to be gone.
@@ -163,6 +165,7 @@ impl Block {
             stop_heard: 0,
             done: false,
             stopping,
+            cut: stopping,
             always,
             stopper: None,
             opened: BTreeMap::new(),

@@ -266,6 +266,10 @@ impl Execution {
             Event::Kept { unit, source, error, .. } => self.keep(unit, source, error.clone()),
             Event::Reaped { unit, .. } => {
                 let known = self.unit_mut(unit).ok_or_else(|| corrupt("nobody asked for this unit"))?;
+                if known.phase == UnitPhase::Wanted {
+                    // Nobody has met it, and nobody will.
+                    known.run.lose();
+                }
                 known.phase = UnitPhase::Reaped;
             }
             Event::ChildStarted { unit, step, attempt, index, id, name, .. } => {
@@ -328,6 +332,7 @@ impl Execution {
         self.stop = Some(Stop { how, reason });
         for block in self.blocks.values_mut().filter(|block| !block.outlives_stop()) {
             block.stopping = true;
+            block.cut |= !block.done;
         }
     }
 

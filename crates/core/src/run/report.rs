@@ -136,6 +136,16 @@ pub enum Ending {
     Canceled,
 }
 
+impl Ending {
+    /// What whoever ends that way has come to.
+    pub fn status(self) -> Status {
+        match self {
+            Ending::Aborted => Status::Aborted,
+            Ending::Canceled => Status::Canceled,
+        }
+    }
+}
+
 /// What the agent found out for a step that the engine carries out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]

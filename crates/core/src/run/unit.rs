@@ -371,10 +371,7 @@ impl UnitRun {
             };
         }
         if let Some((ending, _)) = self.stopping {
-            return match ending {
-                Ending::Canceled => Status::Canceled,
-                Ending::Aborted => Status::Aborted,
-            };
+            return ending.status();
         }
         if self.is_broken() {
             return Status::Aborted;

@@ -268,17 +268,17 @@ impl Execution {
 
     fn final_status(&self) -> Status {
         let main = self.units.get(&UnitKey::main());
-        match (&self.stop, main.and_then(Unit::verdict)) {
+        // A unit hears of the stop when its blocks are over, and may have failed of that before.
+        let cut = self.blocks_of(&UnitKey::main()).any(|(_, _, block)| block.cut);
+        match (self.stop.as_ref(), main.and_then(Unit::verdict)) {
+            (Some(stop), Some(Status::Failed)) if cut => stop.how.ending().status(),
             (_, Some(status @ (Status::Passed | Status::Failed))) if main.is_some_and(|main| main.over.is_some()) => {
                 match (self.plan.status, main) {
                     (StatusRule::Reference, Some(main)) => main.run.overall_as_reference(),
                     (StatusRule::Tree, _) | (_, None) => status,
                 }
             }
-            (Some(stop), _) => match stop.how.ending() {
-                Ending::Canceled => Status::Canceled,
-                Ending::Aborted => Status::Aborted,
-            },
+            (Some(stop), _) => stop.how.ending().status(),
             (None, Some(Status::Canceled)) => Status::Canceled,
             (None, _) => Status::Aborted,
         }
