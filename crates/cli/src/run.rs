@@ -226,7 +226,13 @@ fn carry(state: &State, folder: Folder, files: Files, view: &View, place: &Place
         let signals = signals::listen(sender.clone(), audience.clone())?;
         let door = control::open(folder.path(), sender)?;
         let job = Job { plan: folder.plan.clone(), journal: folder.clone(), blobs: folder.clone(), given };
-        let drive_it = Drive { runner, catalog: Arc::new(files), audience: audience.clone(), clock: Clock::system() };
+        let drive_it = Drive {
+            runner,
+            catalog: Arc::new(files),
+            groups: Arc::new(state.clone()),
+            audience: audience.clone(),
+            clock: Clock::system(),
+        };
         let ended = drive(drive_it, job, controls).await;
         drop((signals, door));
         let interrupted = audience.interrupted();

@@ -94,6 +94,8 @@ struct Run {
     execution: Execution,
     tail: LogTail,
     outputs: BTreeMap<UnitKey, Output>,
+    /// The names of those that it waits for.
+    behind: Vec<String>,
 }
 
 impl Watched<'_> {
@@ -101,7 +103,10 @@ impl Watched<'_> {
         let execution = Execution::replay(folder.plan.clone(), &[])?;
         self.reporter.hear(News::Events { execution: &execution, events: &[] });
         let tail = folder.tail();
-        self.runs.insert(folder.meta.id.clone(), Run { folder, execution, tail, outputs: BTreeMap::new() });
+        self.runs.insert(
+            folder.meta.id.clone(),
+            Run { folder, execution, tail, outputs: BTreeMap::new(), behind: Vec::new() },
+        );
         Ok(())
     }
 
@@ -123,6 +128,13 @@ impl Watched<'_> {
             self.reporter.hear(News::Events { execution: &run.execution, events: std::slice::from_ref(&event) });
             if let Event::ChildStarted { id, .. } = &event {
                 self.begin(Arc::new(self.state.by_id(id)?))?;
+            }
+        }
+        if run.execution.offset() == 0 {
+            let behind = self.state.behind(run.execution.plan());
+            if behind != run.behind && !behind.is_empty() {
+                self.reporter.hear(News::Queued { execution: &run.execution, behind: &behind });
+                run.behind = behind;
             }
         }
         for key in run.execution.units().map(|(key, _)| key.clone()).collect::<Vec<_>>() {

@@ -48,6 +48,9 @@ pub struct Plan {
     pub execution: Identity,
     pub main: UnitPlan,
     pub limits: Limits,
+    /// Whom it waits for before it begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<Concurrency>,
     /// How the workflow's status follows from its steps'.
     pub status: StatusRule,
     /// What the chosen runner will not do, said once.
@@ -104,12 +107,30 @@ pub struct Limits {
     /// How long the execution's own unit may take until its agent answers and begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initialization: Option<u64>,
+    /// How long the execution may wait for its turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<u64>,
 }
 
 impl Limits {
     /// How long a unit may take to come to be, where nothing else is said: an image may be large and a cluster full, but
     /// nobody waits for ever.
     pub const START: u64 = 30 * 60 * 1000;
+    /// How long an execution may wait for its turn, where nothing else is said.
+    pub const QUEUE: u64 = 24 * 60 * 60 * 1000;
+}
+
+/// `spec.concurrency`, where it limits anything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Concurrency {
+    /// Those who share the limit: a group's name, or that of the workflow.
+    pub group: String,
+    /// So many of them at once.
+    pub max: usize,
+    /// Whether the oldest of them is canceled rather than waited for.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub cancel_in_progress: bool,
 }
 
 /// `spec.system.keepPod`.

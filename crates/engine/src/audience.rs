@@ -7,6 +7,8 @@ use testudo_core::run::{Event, Execution, UnitKey};
 pub enum News<'a> {
     /// Facts, and the execution they led to.
     Events { execution: &'a Execution, events: &'a [Event] },
+    /// An execution that has not begun waits for others: their names, each time that they are different.
+    Queued { execution: &'a Execution, behind: &'a [String] },
     /// Records of a unit's output, at this offset of it. A record may be cut; the rest follows.
     Output { execution: &'a str, unit: &'a UnitKey, offset: u64, records: &'a [u8] },
 }

@@ -16,7 +16,8 @@ use tokio::{
 
 pub use crate::values::Given;
 use crate::{
-    Audience, Blobs, Catalog, Clock, Journal, JournalError, News, Parent, Runner,
+    Audience, Blobs, Catalog, Clock, Groups, Journal, JournalError, News, Parent, Runner,
+    queue::{admitted, displaced},
     tend::{Shared, tend},
 };
 
@@ -33,6 +34,7 @@ pub enum Control {
 pub struct Drive {
     pub runner: Arc<dyn Runner>,
     pub catalog: Arc<dyn Catalog>,
+    pub groups: Arc<dyn Groups>,
     pub audience: Arc<dyn Audience>,
     pub clock: Clock,
 }
@@ -53,12 +55,15 @@ pub enum DriveError {
     Journal(#[from] JournalError),
     #[error("the log does not fit its plan")]
     Corrupt(#[from] Corrupt),
+    #[error("where the others of its group stand could not be kept")]
+    Groups(#[source] std::io::Error),
 }
 
 /// Events that wait for the loop: enough for a burst of reports, and a limit on what a slow disk lets pile up.
 const INBOX: usize = 1024;
 
-/// Drives an execution to its end, wherever its log stands.
+/// Drives an execution to its end, wherever its log stands. One that has not begun waits for its turn; its log stays
+/// empty so long.
 pub fn drive(
     drive: Drive,
     job: Job,
@@ -68,6 +73,9 @@ pub fn drive(
         let log = job.journal.read().await?;
         let mut execution = Execution::replay(job.plan.clone(), &log)?;
         drive.audience.hear(News::Events { execution: &execution, events: &log });
+        let admitted = admitted(&*drive.groups, &*drive.audience, drive.clock, &execution, &mut controls);
+        let (ticket, mut asked_meanwhile) = admitted.await.map_err(DriveError::Groups)?;
+        let mut displaced = std::pin::pin!(displaced(ticket.as_deref()).fuse());
         let (inbox, mut events) = mpsc::channel(INBOX);
         let shared = Arc::new(Shared {
             execution: job.plan.execution.clone(),
@@ -90,6 +98,7 @@ pub fn drive(
         let mut batch = Vec::new();
         if execution.offset() == 0 {
             batch.push(Event::Created { at: drive.clock.now() });
+            batch.append(&mut asked_meanwhile);
         }
         let mut open = true;
         loop {
@@ -120,6 +129,12 @@ pub fn drive(
                     }
                     None => open = false,
                 },
+                reason = &mut displaced => {
+                    // Whoever stops already makes room as fast as it was asked to.
+                    if execution.stop_reason().is_none() {
+                        batch.push(Event::StopRequested { how: StopHow::Cancel, reason, at: drive.clock.now() });
+                    }
+                }
                 timer = due(drive.clock, timer) => batch.push(Event::Expired { timer, at: drive.clock.now() }),
                 Some(done) = tasks.set.join_next() => match done {
                     Ok(done) => done?,
@@ -137,7 +152,7 @@ pub fn drive(
     })
 }
 
-fn asked(control: Control, at: Timestamp) -> Event {
+pub(crate) fn asked(control: Control, at: Timestamp) -> Event {
     match control {
         Control::Stop(how, reason) => Event::StopRequested { how, reason, at },
         Control::Pause => Event::PauseRequested { at },

@@ -6,13 +6,14 @@
 //! where the log ends.
 //!
 //! The ports that it calls are here too: [`Runner`] (where units live), [`Journal`] (the log), [`Blobs`] (bytes that are
-//! kept) and [`Catalog`] (workflows that others start).
+//! kept), [`Catalog`] (workflows that others start) and [`Groups`] (executions that wait for one another).
 
 mod audience;
 mod clock;
 mod drive;
 mod link;
 mod ports;
+mod queue;
 #[cfg(feature = "sim")]
 pub mod sim;
 #[cfg(feature = "sim")]
@@ -28,3 +29,4 @@ pub use ports::{
     BlobError, Blobs, Catalog, Duplex, Journal, JournalError, Parent, Prepared, Reap, Runner, RunnerError, Sighting,
     UnitSpec,
 };
+pub use queue::{Entering, Groups, Member, Standing, Ticket, Turn, standing};

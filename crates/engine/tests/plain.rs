@@ -369,3 +369,29 @@ fn a_stop_that_ends_the_last_step_by_way_of_what_it_waits_for_is_no_failure() {
         assert_eq!(ended(&simulation).status, Some(Status::Canceled), "seed {seed}");
     }
 }
+
+#[test]
+fn executions_of_a_group_run_one_after_another() {
+    let limit = "  concurrency: {max: 1}";
+    let ended = ended(&parent("", limit));
+    assert_eq!((ended.status, ended.took.as_secs() / 100), (Some(Status::Passed), 2));
+    let ended = self::ended(&parent("", ""));
+    assert_eq!((ended.status, ended.took.as_secs() / 100), (Some(Status::Passed), 1));
+}
+
+#[test]
+fn whatever_an_execution_starts_has_its_place() {
+    let limit = "  concurrency: {max: 1, group: g}";
+    let ended = ended(&parent(limit, limit));
+    assert_eq!((ended.status, ended.took.as_secs() / 100), (Some(Status::Passed), 1));
+}
+
+#[test]
+fn an_execution_whose_turn_does_not_come_in_time_is_aborted_with_all_its_steps_skipped() {
+    let ended = ended(&parent("", "  concurrency: {max: 1}\n  timeouts: {queue: 30s}"));
+    let text = standing(&ended);
+    let lines = text.lines().filter(|line| line.contains("sleeps"));
+    let mut children: Vec<&str> = lines.filter_map(|line| line.rsplit(' ').next()).collect();
+    children.sort_unstable();
+    assert_eq!((ended.status, children), (Some(Status::Failed), vec!["passed", "skipped"]));
+}

@@ -44,6 +44,14 @@ pub(super) fn paused(execution: &Execution, name: &str) -> String {
     format!("paused{at}; testudo resume {}", quoted(name))
 }
 
+/// Whom an execution waits for that has not begun.
+pub(super) fn queued(behind: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let names = behind.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = behind.len().saturating_sub(SHOWN);
+    if more == 0 { format!("waiting for {names}") } else { format!("waiting for {names} and {more} more") }
+}
+
 /// The answer to Ctrl-C.
 pub(super) fn interrupted(count: u32) -> &'static str {
     if count <= 1 { "stopping in order; press Ctrl-C again to kill" } else { "killing what still runs" }

@@ -16,16 +16,20 @@ impl Json {
 
 impl Show for Json {
     fn hear(&mut self, news: News<'_>) {
-        if let News::Events { execution, events } = news {
-            for event in events {
-                let line = serde_json::json!({
-                    "execution": execution.plan().execution.name,
-                    "event": event,
-                });
-                self.out.raw(format!("{line}\n").as_bytes());
+        let lines = match news {
+            News::Events { execution, events } => {
+                let name = &execution.plan().execution.name;
+                events.iter().map(|event| serde_json::json!({ "execution": name, "event": event })).collect()
             }
-            self.out.flush();
+            News::Queued { execution, behind } => {
+                vec![serde_json::json!({ "execution": execution.plan().execution.name, "waitingFor": behind })]
+            }
+            News::Output { .. } => Vec::new(),
+        };
+        for line in lines {
+            self.out.raw(format!("{line}\n").as_bytes());
         }
+        self.out.flush();
     }
 
     fn tick(&mut self) {}

@@ -10,6 +10,7 @@ use std::{
 use jiff::Timestamp;
 use testudo_core::{
     frame::Source,
+    plan::Identity,
     run::{Event, Execution, Report, Status, UnitKey},
 };
 use testudo_engine::News;
@@ -38,6 +39,8 @@ pub(super) struct Live {
     screen: Screen,
     /// A fold of its own: it is drawn also when nothing is heard.
     execution: Execution,
+    /// What is said of executions that wait for their turn, by id.
+    queued: BTreeMap<String, String>,
     tails: Tails,
     /// How long services took to be ready.
     ready: BTreeMap<UnitKey, Duration>,
@@ -69,6 +72,7 @@ impl Live {
             out,
             screen: Screen::default(),
             execution,
+            queued: BTreeMap::new(),
             tails: Tails::default(),
             ready: BTreeMap::new(),
             streams,
@@ -82,6 +86,9 @@ impl Live {
 
     fn events(&mut self, execution: &Execution, events: &[Event]) {
         let plan = execution.plan();
+        if !events.is_empty() {
+            self.queued.remove(&plan.execution.id);
+        }
         if plan.execution.id != self.folder.meta.id {
             self.meet(execution, events);
             return;
@@ -148,7 +155,12 @@ impl Live {
             }
         }
         if !last {
-            below.extend(scene.running());
+            // One that has not begun has nothing else to show.
+            if !self.queued.contains_key(&self.folder.meta.id) {
+                below.extend(scene.running());
+            }
+            let mark = self.marks.painted(Status::Queued, 0);
+            below.extend(self.queued.values().map(|text| format!("{mark} {text}")));
             if self.execution.status() == Status::Paused {
                 let text = header::paused(&self.execution, &self.folder.meta.name);
                 below.push(format!("{} {text}", self.marks.painted(Status::Paused, 0)));
@@ -166,6 +178,11 @@ impl Show for Live {
     fn hear(&mut self, news: News<'_>) {
         match news {
             News::Events { execution, events } => self.events(execution, events),
+            News::Queued { execution, behind } => {
+                let Identity { id, name, .. } = &execution.plan().execution;
+                let whose = if *id == self.folder.meta.id { String::new() } else { format!("{name} ") };
+                self.queued.insert(id.clone(), format!("{whose}{}", header::queued(behind)));
+            }
             News::Output { execution, unit, records, .. } => {
                 if let Some(streams) = &mut self.streams {
                     self.screen.clear(Size::now(), &mut self.out);

@@ -289,6 +289,9 @@ impl Show for Plain {
     fn hear(&mut self, news: News<'_>) {
         match news {
             News::Events { execution, events } => self.events(execution, events),
+            News::Queued { execution, behind } => {
+                self.say(execution, &UnitKey::main(), Place::Behind, &header::queued(behind));
+            }
             News::Output { execution, unit, records, .. } => {
                 self.streams.output(execution, unit, records, &mut self.out);
             }

@@ -213,7 +213,13 @@ impl View<'_> {
             let after = words::limit(deadline.after);
             format!("aborted after {after}")
         });
+        let limit = self.plan.concurrency.as_ref().map(|limit| {
+            let group = if limit.group == self.plan.workflow { "this workflow" } else { &limit.group };
+            let what = if limit.cancel_in_progress { "the oldest is canceled for a new one" } else { "others wait" };
+            format!("{} of {group} at once, {what}", limit.max)
+        });
         lines.extend(known.map(|what| format!("known when it runs: {what}")));
+        lines.extend(limit);
         lines.extend(deadline);
         lines.extend(images);
         lines.extend(header::notes(self.plan));

@@ -172,10 +172,10 @@ fn what_is_not_carried_out_is_said_in_the_plan() {
     let place = Place::new();
     let file = place.write(
         "notes.yaml",
-        &workflow("system: {onDisruption: rerun}\nconcurrency: {max: 1}\nsteps:\n- parallel: {count: 2, balance: count, shell: 'true'}"),
+        &workflow("system: {onDisruption: rerun}\nsteps:\n- parallel: {count: 2, balance: count, shell: 'true'}"),
     );
     let plan = place.ok(&["plan", file.to_str().unwrap()]);
-    for field in ["system.onDisruption", "concurrency", "parallel.balance"] {
+    for field in ["system.onDisruption", "parallel.balance"] {
         assert!(plan.stdout.contains(field), "{field}: {}", plan.stdout);
     }
 }

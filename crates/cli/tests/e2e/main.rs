@@ -6,6 +6,7 @@ mod bad_input;
 mod faults;
 mod harness;
 mod placed;
+mod queue;
 mod recovery;
 mod stops;
 mod workflows;

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Deadline, Execute, ExecuteEntry, ExpandFailure, Expanded, FetchEntry, File, Git, Identity, KeepPod, Layout, Limits,
-    Note, Operation, PLAN_VERSION, Parallel, Place, Plan, Platform, Reference, Retry, Role, ServicePlan, StatusRule,
-    Surroundings, Tarball, UnitPlan, Unpack,
+    Concurrency, Deadline, Execute, ExecuteEntry, ExpandFailure, Expanded, FetchEntry, File, Git, Identity, KeepPod,
+    Layout, Limits, Note, Operation, PLAN_VERSION, Parallel, Place, Plan, Platform, Reference, Retry, Role,
+    ServicePlan, StatusRule, Surroundings, Tarball, UnitPlan, Unpack,
     container::{Around, reference},
     expand::{foresee_parallel, foresee_services},
     flatten::{Raw, flatten, number, slug},
@@ -71,7 +71,9 @@ pub fn build(spec: &Node, context: &Context) -> Result<Plan, Vec<Diagnostic>> {
         stop_grace: system.and_then(|node| builder.duration(node, "terminationGrace")).unwrap_or(30_000),
         pause: context.pause,
         initialization: spec.get("timeouts").and_then(|node| builder.duration(node, "initialization")),
+        queue: spec.get("timeouts").and_then(|node| builder.duration(node, "queue")),
     };
+    let concurrency = spec.get("concurrency").and_then(|node| concurrency(node, &context.workflow));
     let status = match system.and_then(|node| node.get_str("status")) {
         Some("reference") => StatusRule::Reference,
         _ => StatusRule::Tree,
@@ -86,10 +88,18 @@ pub fn build(spec: &Node, context: &Context) -> Result<Plan, Vec<Diagnostic>> {
         execution: context.execution.clone(),
         main,
         limits,
+        concurrency,
         status,
         notes,
         platform,
     })
+}
+
+/// What limits how many executions there are at once; a group without a limit limits nothing.
+fn concurrency(node: &Node, workflow: &str) -> Option<Concurrency> {
+    let max = node.get_int("max").and_then(|max| usize::try_from(max).ok()).filter(|max| *max > 0)?;
+    let group = node.get_str("group").filter(|group| !group.is_empty()).unwrap_or(workflow).to_owned();
+    Some(Concurrency { group, max, cancel_in_progress: node.get_bool("cancelInProgress").unwrap_or(false) })
 }
 
 /// How the steps of a unit are written.

@@ -21,9 +21,7 @@ const NEED_CONTAINERS: &[(&str, &str)] = &[
 
 /// Fields that nothing here carries out yet, by the field that holds them and their own name.
 const NOT_YET: &[(&str, &str, &str)] = &[
-    ("spec", "concurrency", "runs do not wait for one another"),
     ("spec", "events", "schedules need a server"),
-    ("timeouts", "queue", "runs do not queue"),
     ("execution", "target", "there is one place to run: here"),
     ("system", "onDisruption", "a unit that is lost is not made again"),
     ("job", "namespace", "units live in the namespace that the run is given"),

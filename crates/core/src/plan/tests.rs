@@ -409,7 +409,6 @@ fn what_a_place_does_not_carry_out_is_noted() {
     let notes = |place| {
         let plan = planned(
             "
-            concurrency: {max: 1}
             job: {labels: {a: b}}
             pod: {priorityClassName: high}
             container: {image: alpine, env: [{name: A, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]}
@@ -421,7 +420,6 @@ fn what_a_place_does_not_carry_out_is_noted() {
         lines.collect::<Vec<_>>().join("\n")
     };
     assert_snapshot!(notes(Place::Process), @"
-    spec.concurrency: runs do not wait for one another
     spec.container.env[0].valueFrom.fieldRef: values from fields of the pod need a cluster
     spec.container.image: container images do not choose anything here: commands run with the tools of this machine
     spec.job.labels: job settings need a cluster
@@ -429,7 +427,22 @@ fn what_a_place_does_not_carry_out_is_noted() {
     spec.steps[0].container.resources.limits: limits of memory and CPU need containers
     spec.steps[0].container.securityContext: security settings need containers
     ");
-    assert_snapshot!(notes(Place::Kube), @"spec.concurrency: runs do not wait for one another");
+    assert_snapshot!(notes(Place::Kube), @"");
+}
+
+#[test]
+fn executions_wait_for_those_of_their_group_or_else_of_their_workflow() {
+    let concurrency = |text: &str| {
+        let plan =
+            planned(&format!("concurrency: {text}\ntimeouts: {{queue: 90s}}\nsteps: [{{shell: x}}]"), Place::Process);
+        let plan = plan.unwrap();
+        assert_eq!((plan.notes, plan.limits.queue), (vec![], Some(90_000)));
+        plan.concurrency.map(|one| (one.group, one.max, one.cancel_in_progress))
+    };
+    assert_eq!(concurrency("{max: 2}"), Some(("wf".to_owned(), 2, false)));
+    assert_eq!(concurrency("{max: 1, group: g, cancelInProgress: true}"), Some(("g".to_owned(), 1, true)));
+    assert_eq!(concurrency("{group: g}"), None);
+    assert_eq!(concurrency("{max: 0}"), None);
 }
 
 #[test]

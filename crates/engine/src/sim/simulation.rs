@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use super::{
-    At, Book, EngineFault, Faults, MemoryCatalog, SimRunner, Store, Workflows, World,
+    At, Book, EngineFault, Faults, MemoryCatalog, MemoryGroups, SimRunner, Store, Workflows, World,
     engine::{Lot, LotCatalog, LotJournal, State},
     memory::lock,
 };
@@ -43,6 +43,8 @@ pub struct Simulation {
     pub controls: Vec<(Duration, Control)>,
     /// How long a person takes to lift a pause.
     pub patience: Duration,
+    /// Where other executions stand that there may be.
+    pub groups: MemoryGroups,
 }
 
 /// How it ended.
@@ -76,6 +78,7 @@ impl Simulation {
             engines: Vec::new(),
             controls: Vec::new(),
             patience: PATIENCE,
+            groups: MemoryGroups::default(),
         })
     }
 
@@ -98,6 +101,7 @@ impl Simulation {
         let mut scene = Scene {
             runner: runner.clone(),
             catalog: catalog.clone(),
+            groups: self.groups,
             store,
             audience: Arc::new(Watcher { paused: watch::channel(BTreeSet::new()).0, begun, shown: Mutex::default() }),
             controls: Arc::default(),
@@ -142,6 +146,7 @@ type Desk = Arc<Mutex<Option<mpsc::Sender<Control>>>>;
 struct Scene {
     runner: SimRunner,
     catalog: Arc<MemoryCatalog>,
+    groups: MemoryGroups,
     store: Store,
     audience: Arc<Watcher>,
     controls: Desk,
@@ -204,6 +209,7 @@ impl Scene {
         let outer = Drive {
             runner: Arc::new(self.runner.clone()),
             catalog: Arc::new(LotCatalog { lot: lot.clone(), catalog: self.catalog.clone() }),
+            groups: Arc::new(self.groups.clone()),
             audience: self.audience.clone(),
             clock: self.runner.clock(),
         };
@@ -248,6 +254,7 @@ impl Audience for Watcher {
                     if execution.is_paused() { paused.insert(id.clone()) } else { paused.remove(id) }
                 });
             }
+            News::Queued { .. } => {}
             News::Output { execution, unit, offset, records } => {
                 let at = At { execution: execution.to_owned(), unit: unit.clone() };
                 lock(&self.shown).push((self.begun.elapsed(), at, offset + records.len() as u64));
