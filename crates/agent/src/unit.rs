@@ -330,6 +330,7 @@ impl Agent {
                 self.run = Some(run);
                 self.begin_service();
             }
+            Word::Tell { step, told: Told::Failed { reason }, .. } => self.group_failed(step, &reason)?,
             Word::Tell { step, attempt, told } => self.tell(step, attempt, told),
             Word::Pause => self.pause_all()?,
             Word::Resume { gate } => self.resume(gate)?,
@@ -549,7 +550,7 @@ impl Agent {
             Ok(limit) => limit,
             Err(message) => return self.fail_fatally(step, message),
         };
-        if run.ancestors(step).any(|group| run.state(group).timed_out) {
+        if run.is_cut_short(step) {
             limit = Some(limit.map_or(ALWAYS_WINDOW, |limit| limit.min(ALWAYS_WINDOW)));
         }
         let warning = environment.warning.clone();
@@ -691,9 +692,11 @@ impl Agent {
             Outcome::Error { .. } if plan.negative => Status::Passed,
             Outcome::Exit { .. } | Outcome::Error { .. } => Status::Failed,
             Outcome::TimedOut { by: None } => Status::Timeout,
-            Outcome::TimedOut { by: Some(_) } | Outcome::Killed { .. } | Outcome::Stopped | Outcome::Fatal { .. } => {
-                return Ok(false);
-            }
+            Outcome::TimedOut { by: Some(_) }
+            | Outcome::Failed { .. }
+            | Outcome::Killed { .. }
+            | Outcome::Stopped
+            | Outcome::Fatal { .. } => return Ok(false),
         };
         if run.stopping().is_some() {
             return Ok(false);

@@ -280,6 +280,19 @@ pub struct ServicePlan {
     pub timeout: Option<u64>,
     /// Whether a service that ends without success is started again.
     pub restart: bool,
+    /// What its failure means; where nothing is said, the step fails when it stops its services.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_failure: Option<OnFailure>,
+}
+
+/// `services.<name>.onFailure`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum OnFailure {
+    /// The step fails at once.
+    Fail,
+    /// One that was started counts for nothing when it is stopped.
+    Ignore,
 }
 
 /// A readiness probe; times in seconds.

@@ -344,6 +344,62 @@ fn a_step_that_nobody_resumes_fails_and_what_always_runs_still_does() {
     ");
 }
 
+/// A step with a service that fails after five seconds, and a step behind it.
+fn with_failing_service(on_failure: &str) -> Ended {
+    ended(&simulated(&format!(
+        "
+  steps:
+  - name: inner
+    services:
+      bad: {{image: x, restartPolicy: Never, {on_failure} shell: 'sleep 5; exit 1'}}
+    steps:
+    - {{name: one, retry: {{count: 3}}, shell: 'sleep 100'}}
+    - {{name: two, shell: 'sleep 1'}}
+    - {{name: always, condition: always, shell: 'sleep 1'}}
+  - {{name: later, condition: failed, shell: 'sleep 1'}}
+"
+    )))
+}
+
+#[test]
+fn a_step_fails_the_moment_its_service_does_where_the_service_says_so() {
+    let ended = with_failing_service("onFailure: fail,");
+    insta::assert_snapshot!(standing(&ended), @"
+    e inner-services/bad/0 shell failed
+    e main always passed
+    e main inner failed
+    e main inner-services passed
+    e main inner-stop failed
+    e main later passed
+    e main one failed
+    e main two skipped
+    failed
+    ");
+    assert!(ended.took.as_secs() < 20, "{:?}", ended.took);
+}
+
+#[test]
+fn a_service_whose_failure_is_ignored_does_not_fail_its_step() {
+    assert_eq!(with_failing_service("onFailure: ignore,").status, Some(Status::Passed));
+    assert_eq!(with_failing_service("").status, Some(Status::Failed));
+}
+
+#[test]
+fn no_other_service_is_waited_for_when_one_has_failed_that_the_step_fails_of() {
+    let services = |on_failure: &str| {
+        run(&format!(
+            "
+  services:
+    bad: {{image: x, restartPolicy: Never, {on_failure} shell: 'exit 1'}}
+    slow: {{image: x, readinessProbe: {{exec: {{command: ['true']}}}}, shell: 'ready 50; sleep 1000'}}
+  steps: [{{name: one, shell: 'sleep 1'}}]
+"
+        ))
+    };
+    assert!(services("onFailure: fail,").took.as_secs() < 20);
+    assert!(services("").took.as_secs() >= 50);
+}
+
 /// A workflow whose step starts others, two of them at once.
 fn parent(spec: &str, inner: &str) -> Simulation {
     simulated(&format!(

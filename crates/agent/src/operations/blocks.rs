@@ -58,10 +58,13 @@ pub(super) fn prepare(evaluate: &Evaluate<'_>, hand: &Hand, operation: &Operatio
                 .position(|step| step.r#ref == *start)
                 .ok_or_else(|| fatal("the step that started the services is not there"))?;
             let group = evaluate.run.step(evaluate.step).parent.unwrap_or(0);
-            let failed = evaluate.run.children(group).take_while(|step| *step != evaluate.step).any(|step| {
-                let status = evaluate.run.status(step);
-                status.is_final() && !status.is_fine() && status != Status::Queued
-            });
+            let mut before = evaluate.run.children(group).take_while(|step| *step != evaluate.step);
+            let of_itself = evaluate.run.state(group).failed.is_some();
+            let failed = of_itself
+                || before.any(|step| {
+                    let status = evaluate.run.status(step);
+                    status.is_final() && !status.is_fine() && status != Status::Queued
+                });
             if evaluate.run.state(start).attempts == 0 {
                 return Ok(Job::Done);
             }
@@ -114,7 +117,7 @@ pub(super) async fn carry_out(
                     intact = false;
                 }
             }
-            Told::Kept { .. } => {}
+            Told::Kept { .. } | Told::Failed { .. } => {}
             Told::Done { passed, .. } => return Outcome::Exit { code: i32::from(!passed || !intact) },
         }
     }

@@ -249,6 +249,13 @@ impl Plain {
                 let text = format!("{} is out of time after {limit}", run.step(*step).label());
                 self.say(execution, key, Place::Behind, &text);
             }
+            Report::Failed { step, reason } if *step < plan.steps.len() => {
+                let text = match step {
+                    0 => format!("failed: {reason}"),
+                    _ => format!("{} has failed: {reason}", run.step(*step).label()),
+                };
+                self.say(execution, key, Place::Behind, &text);
+            }
             Report::Over { status, .. } if !is_main => {
                 let took = words::duration(rows::took(rows::unit_span(unit), at).unwrap_or_default());
                 let text = match &plan.role {
@@ -271,6 +278,7 @@ impl Plain {
             | Report::Started { .. }
             | Report::Attempted { .. }
             | Report::TimedOut { .. }
+            | Report::Failed { .. }
             | Report::Paused { .. }
             | Report::Resumed { .. }
             | Report::Stopping { .. }

@@ -141,7 +141,7 @@ fn of_instance(block: &Block, place: usize) -> String {
             let lead = format!("{} • ", instance.group);
             let told = block.told.iter().rev().find_map(|told| match told {
                 Told::Line { text } => text.strip_prefix(&lead),
-                Told::Unpack { .. } | Told::Kept { .. } | Told::Done { .. } => None,
+                Told::Unpack { .. } | Told::Kept { .. } | Told::Done { .. } | Told::Failed { .. } => None,
             });
             format!("{}: {}", instance.group, told.unwrap_or("failed"))
         }
@@ -185,6 +185,7 @@ pub(super) fn of_step(run: &UnitRun, step: usize) -> String {
                 _ => format!("timed out after {limit}"),
             }
         }
+        Some(Outcome::Failed { reason, .. }) => reason.clone(),
         Some(Outcome::Stopped) => match run.stopping() {
             Some((_, reason)) => format!("stopped: {reason}"),
             None => "stopped".to_owned(),

@@ -35,6 +35,7 @@ carried_out! {
         a_repository_is_cloned_at_a_commit_and_sparsely,
         a_service_that_is_ready_late_is_waited_for_by_each_probe,
         a_service_that_crashes_during_the_tests_fails_the_step,
+        a_service_that_may_not_fail_takes_its_step_with_it_at_once,
         a_service_that_is_never_ready_has_one_limit_however_often_it_is_started,
         the_innermost_block_binds_the_names_of_a_matrix,
         shards_are_found_in_cloned_content_and_results_come_back,
@@ -77,6 +78,16 @@ fn a_service_that_crashes_during_the_tests_fails_the_step(place: &Place) {
     assert_eq!(ended.code, Some(1));
     let logs = place.logs(&[]);
     assert!(logs.contains("tests are fine") && logs.contains("unhealthy services detected: flaky/0"), "{logs}");
+}
+
+fn a_service_that_may_not_fail_takes_its_step_with_it_at_once(place: &Place) {
+    let begun = Instant::now();
+    let ended = place.run("failing-service", &[]);
+    assert_eq!(ended.code, Some(1), "{}{}", ended.stdout, ended.stderr);
+    assert!(begun.elapsed() < Duration::from_mins(2), "{:?}", begun.elapsed());
+    assert!(ended.stdout.contains("with service has failed: the service flaky/0 failed"), "{}", ended.stdout);
+    let logs = place.logs(&[]);
+    assert!(logs.contains("cleaned up") && !logs.contains("tests are fine"), "{logs}");
 }
 
 fn a_service_that_is_never_ready_has_one_limit_however_often_it_is_started(place: &Place) {

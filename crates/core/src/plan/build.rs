@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Concurrency, Deadline, Execute, ExecuteEntry, ExpandFailure, Expanded, FetchEntry, File, Git, Identity, KeepPod,
-    Layout, Limits, Note, Operation, PLAN_VERSION, Parallel, Place, Plan, Platform, Reference, Retry, Role,
+    Layout, Limits, Note, OnFailure, Operation, PLAN_VERSION, Parallel, Place, Plan, Platform, Reference, Retry, Role,
     ServicePlan, StatusRule, Surroundings, Tarball, UnitPlan, Unpack,
     container::{Around, reference},
     expand::{foresee_parallel, foresee_services},
@@ -166,6 +166,11 @@ pub(super) fn service_unit(instance: &Node, making: Making<'_>, packs: &[Unpack]
         probe: instance.get("readinessProbe").and_then(|node| builder.probe(node)),
         timeout: builder.duration(instance, "timeout"),
         restart: instance.get_str("restartPolicy") != Some("Never"),
+        on_failure: match instance.get_str("onFailure") {
+            Some("fail") => Some(OnFailure::Fail),
+            Some("ignore") => Some(OnFailure::Ignore),
+            _ => None,
+        },
     };
     let mut spec = Node::map::<&str>([]);
     let mut run = Node::map::<&str>([]);

@@ -26,7 +26,6 @@ const NOT_YET: &[(&str, &str, &str)] = &[
     ("system", "onDisruption", "a unit that is lost is not made again"),
     ("job", "namespace", "units live in the namespace that the run is given"),
     ("system", "layout", "all containers of a unit are started together"),
-    ("services", "onFailure", "a service is judged when it is stopped"),
     ("parallel", "balance", "shards are cut by count"),
     ("parallel", "distribute", "shards are cut by count"),
 ];

@@ -9,7 +9,7 @@ use super::{BlockRef, Status, Told, UnitKey};
 use crate::{
     expr::Value,
     frame::PackId,
-    plan::{ChildRequest, Labels, UnitPlan},
+    plan::{ChildRequest, Labels, OnFailure, Role, UnitPlan},
 };
 
 /// What the instances of a block are.
@@ -148,6 +148,24 @@ impl InstancePhase {
     }
 }
 
+impl Instance {
+    /// Whether it ended other than well.
+    pub fn has_failed(&self) -> bool {
+        self.phase.status().is_some_and(|status| status != Status::Passed)
+    }
+
+    /// What its failure means, of a service that says so.
+    pub fn on_failure(&self) -> Option<OnFailure> {
+        match &self.work {
+            Work::Unit(plan) => match &plan.role {
+                Role::Service(service) => service.on_failure,
+                Role::Main | Role::Worker => None,
+            },
+            Work::Child(_) | Work::Broken(_) => None,
+        }
+    }
+}
+
 impl Block {
     /// Instances of which none has begun.
     pub(super) fn new(draft: Draft) -> Self {
@@ -280,11 +298,11 @@ impl Block {
         }
     }
 
-    /// Instances that ended other than well, named as people know them.
+    /// Instances that ended other than well and that it matters of, named as people know them.
     pub fn unhealthy(&self) -> BTreeSet<String> {
         self.instances
             .iter()
-            .filter(|instance| instance.phase.status().is_some_and(|status| status != Status::Passed))
+            .filter(|instance| instance.has_failed() && instance.on_failure() != Some(OnFailure::Ignore))
             .map(|instance| format!("{}/{}", instance.group, instance.index))
             .collect()
     }

@@ -43,6 +43,11 @@ pub enum Report {
     TimedOut {
         step: usize,
     },
+    /// A group has failed of what it has beside its steps: what is in it is over, save what always runs.
+    Failed {
+        step: usize,
+        reason: String,
+    },
     /// Everything stands still. `gate`: because the step says `paused: true`.
     Paused {
         step: usize,
@@ -120,6 +125,8 @@ pub enum Outcome {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<usize>,
     },
+    /// It was taken down because the group `by` has failed.
+    Failed { by: usize, reason: String },
     /// It was taken down by a stop.
     Stopped,
     /// The plan cannot be carried out any further: the run is aborted.
@@ -302,6 +309,8 @@ pub enum Told {
     Kept { pack: PackId, error: Option<String> },
     /// The work is done. Values become known to later expressions.
     Done { passed: bool, values: BTreeMap<String, Value> },
+    /// What the step had done is undone, and the group that it is in has failed of it.
+    Failed { reason: String },
 }
 
 #[cfg(test)]

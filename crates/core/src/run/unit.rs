@@ -31,6 +31,8 @@ pub struct StepState {
     pub outcome: Option<Outcome>,
     /// A group's time is up.
     pub timed_out: bool,
+    /// Of what a group has failed, beside its steps.
+    pub failed: Option<String>,
     pub paused: bool,
     /// Its own `paused: true` has been lifted.
     pub gate_open: bool,
@@ -178,6 +180,7 @@ impl UnitRun {
                 });
             }
             Report::TimedOut { step } => self.with(*step, |state| state.timed_out = true),
+            Report::Failed { step, reason } => self.with(*step, |state| state.failed = Some(reason.clone())),
             Report::Paused { step, .. } => self.mark_paused(*step, true),
             Report::Resumed { step } => {
                 self.mark_paused(*step, false);
@@ -255,12 +258,18 @@ impl UnitRun {
         self.steps.iter().any(|state| matches!(state.outcome, Some(Outcome::Killed { .. } | Outcome::Fatal { .. })))
     }
 
-    /// After a stop, or in a group whose time is up, only what always runs may start.
+    /// Whether a group around a step is out of time or has failed.
+    pub fn is_cut_short(&self, step: usize) -> bool {
+        let over = |group: usize| self.steps[group].timed_out || self.steps[group].failed.is_some();
+        self.ancestors(step).any(over)
+    }
+
+    /// After a stop, or in a group that is cut short, only what always runs may start.
     fn may_start(&self, step: usize) -> bool {
         if self.closed || self.is_broken() {
             return false;
         }
-        let restricted = self.stopping.is_some() || self.ancestors(step).any(|group| self.steps[group].timed_out);
+        let restricted = self.stopping.is_some() || self.is_cut_short(step);
         !restricted || self.holds_always(step)
     }
 
@@ -332,7 +341,7 @@ impl UnitRun {
         match outcome {
             Outcome::Exit { code } if (*code == 0) != plan.negative => Status::Passed,
             Outcome::Error { .. } if plan.negative => Status::Passed,
-            Outcome::Exit { .. } | Outcome::Error { .. } => Status::Failed,
+            Outcome::Exit { .. } | Outcome::Error { .. } | Outcome::Failed { .. } => Status::Failed,
             Outcome::TimedOut { .. } => Status::Timeout,
             Outcome::Killed { .. } | Outcome::Fatal { .. } => Status::Aborted,
             Outcome::Stopped => match self.stopping {
@@ -356,8 +365,8 @@ impl UnitRun {
         if state.timed_out {
             return Status::Timeout;
         }
-        let failed =
-            self.children(group).any(|child| !self.plan.steps[child].optional && !self.status(child).is_fine());
+        let failed = state.failed.is_some()
+            || self.children(group).any(|child| !self.plan.steps[child].optional && !self.status(child).is_fine());
         if failed == plan.negative { Status::Passed } else { Status::Failed }
     }
 
@@ -412,7 +421,7 @@ impl UnitRun {
             Outcome::Error { .. } => Some(1),
             Outcome::Killed { .. } => Some(137),
             Outcome::Fatal { code, .. } => *code,
-            Outcome::TimedOut { .. } | Outcome::Stopped => None,
+            Outcome::TimedOut { .. } | Outcome::Failed { .. } | Outcome::Stopped => None,
         }
     }
 

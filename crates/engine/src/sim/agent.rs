@@ -12,7 +12,7 @@ use std::{
 
 use testudo_core::{
     frame::{Down, Up},
-    run::{Ending, Next, Outcome, Report, Status, UnitRun, Values, Word, WordId},
+    run::{Ending, Next, Outcome, Report, Status, Told, UnitRun, Values, Word, WordId},
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -189,6 +189,7 @@ impl Agent {
                 self.values = *values;
                 self.run = Some(UnitRun::new(plan));
             }
+            Word::Tell { step, told: Told::Failed { reason }, .. } => self.group_failed(step, &reason)?,
             Word::Tell { step, attempt, told } => self.tell(step, attempt, told),
             Word::Pause => self.pause_all()?,
             Word::Resume { gate } => self.resume(gate)?,

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::{BlockKey, Execution, Unit, UnitPhase, index::Touched};
 use crate::{
     expr::{Expr, ExprError, Scope, Value},
-    run::{Block, BlockKind, InstancePhase, PackPurpose, RELATIVE, Status, Told, block::Work},
+    plan::OnFailure,
+    run::{Block, BlockKind, Instance, InstancePhase, PackPurpose, RELATIVE, Status, Told, block::Work},
 };
 
 impl Execution {
@@ -115,6 +116,13 @@ impl Execution {
                 block.say_of(at, &what);
             }
             block.stopping |= block.has_failed_enough();
+            let instance = &block.instances[at];
+            // Before it was done, the step that starts it fails; after it was told to stop, nobody needs it.
+            if block.done && !block.stopping && instance.has_failed() && instance.on_failure() == Some(OnFailure::Fail)
+            {
+                let reason = format!("the service {}/{} {what}", instance.group, instance.index);
+                block.told.push(Told::Failed { reason });
+            }
         }
         if matches!(after, InstancePhase::Gone(_)) && block.kind == BlockKind::Parallel {
             block.say_of(at, "cleaned resources");
@@ -178,10 +186,12 @@ impl Execution {
                 .iter()
                 .map(|instance| {
                     let ready = self.units.get(&instance.key).is_some_and(|unit| unit.ready);
-                    (ready, instance.phase.status().is_some_and(|status| status != Status::Passed))
+                    (ready, instance.has_failed())
                 })
                 .collect();
-            if block.stopping || states.iter().all(|(ready, failed)| *ready || *failed) {
+            let fails = |one: &Instance| one.has_failed() && one.on_failure() == Some(OnFailure::Fail);
+            let settled = states.iter().all(|(ready, failed)| *ready || *failed);
+            if block.stopping || settled || block.instances.iter().any(fails) {
                 let failed = states.iter().filter(|(ready, failed)| *failed || !ready).count();
                 let total = states.len();
                 if failed == 0 {

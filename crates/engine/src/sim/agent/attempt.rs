@@ -118,7 +118,7 @@ impl Agent {
             }
             Some(Ok(prepared)) => prepared,
         };
-        if run.ancestors(step).any(|group| run.state(group).timed_out) {
+        if run.is_cut_short(step) {
             limit = Some(limit.map_or(ALWAYS_WINDOW, |limit| limit.min(ALWAYS_WINDOW)));
         }
         self.report(Report::Started { step, attempt })?;
@@ -219,9 +219,11 @@ impl Agent {
             Outcome::Error { .. } if plan.negative => Status::Passed,
             Outcome::Exit { .. } | Outcome::Error { .. } => Status::Failed,
             Outcome::TimedOut { by: None } => Status::Timeout,
-            Outcome::TimedOut { by: Some(_) } | Outcome::Killed { .. } | Outcome::Stopped | Outcome::Fatal { .. } => {
-                return Ok(false);
-            }
+            Outcome::TimedOut { by: Some(_) }
+            | Outcome::Failed { .. }
+            | Outcome::Killed { .. }
+            | Outcome::Stopped
+            | Outcome::Fatal { .. } => return Ok(false),
         };
         if run.stopping().is_some() {
             return Ok(false);

@@ -108,6 +108,25 @@ impl Agent {
         Duration::from_millis(step.map_or(0, |step| step.grace))
     }
 
+    /// The group of a step has failed: what runs in it is taken down, and only what always runs may still start.
+    pub(super) fn group_failed(&mut self, step: usize, reason: &str) -> Result<(), Fall> {
+        let Some(run) = &self.run else { return Ok(()) };
+        let Some(group) = run.step(step).parent else { return Ok(()) };
+        if self.over || run.status(group).is_final() || run.state(group).failed.is_some() {
+            return Ok(());
+        }
+        let inside = self
+            .activity
+            .as_ref()
+            .is_some_and(|activity| !activity.always && run.ancestors(activity.step).any(|around| around == group));
+        self.report(Report::Failed { step: group, reason: reason.to_owned() })?;
+        if inside {
+            let grace = self.grace();
+            self.take_down(Outcome::Failed { by: group, reason: reason.to_owned() }, grace)?;
+        }
+        Ok(())
+    }
+
     /// Nobody has spoken for too long: first the unit is stopped in order, then, after as long again, it ends.
     fn orphaned(&mut self) -> Result<(), Fall> {
         self.last_heard = Instant::now();

@@ -193,7 +193,7 @@ async fn engine(
         match told {
             Told::Line { text } => hand.say(format!("{text}\n").as_bytes()),
             Told::Unpack { pack, to } => intact &= unpack(hand, vec![(pack, to)]).await == Outcome::Exit { code: 0 },
-            Told::Kept { .. } => {}
+            Told::Kept { .. } | Told::Failed { .. } => {}
             Told::Done { passed, .. } => return Outcome::Exit { code: i32::from(!passed || !intact) },
         }
     }
@@ -251,10 +251,12 @@ fn stop_services(ask: &Ask<'_>, start: &str) -> Result<Job, Outcome> {
         return Ok(Job::Done);
     }
     let group = ask.run.step(ask.step).parent.unwrap_or(0);
-    let failed = ask.run.children(group).take_while(|step| *step != ask.step).any(|step| {
-        let status = ask.run.status(step);
-        status.is_final() && !status.is_fine()
-    });
+    let mut before = ask.run.children(group).take_while(|step| *step != ask.step);
+    let failed = ask.run.state(group).failed.is_some()
+        || before.any(|step| {
+            let status = ask.run.status(step);
+            status.is_final() && !status.is_fine()
+        });
     Ok(Job::Engine { request: Request::StopServices { start, failed }, packs: Vec::new() })
 }
 
