@@ -31,7 +31,7 @@ use tokio::{
 use crate::{
     habitat::Place,
     operations::files::{Placed, Rendered},
-    processes::{Ended, Exiting, Processes, Started, output_pipe},
+    processes::{Ended, Exiting, Processes, Started, killed_for_memory, memory_kills, output_pipe},
     sys::{self, Caller},
 };
 
@@ -181,6 +181,7 @@ pub(crate) async fn lend(container: usize, place: Place, patience: Duration) -> 
             word = heard.recv() => match word {
                 Some((ToGuest::Signal { signal }, _)) => sys::signal_all(signal),
                 Some((ToGuest::Start { id, loan }, fd)) => {
+                    let before = memory_kills();
                     let started = fd.ok_or_else(|| "its output has nowhere to go".to_owned());
                     match started.and_then(|fd| start(&processes, loan, fd)) {
                         Ok((exit, files)) => {
@@ -188,6 +189,7 @@ pub(crate) async fn lend(container: usize, place: Place, patience: Duration) -> 
                             tokio::task::spawn_local(async move {
                                 let exit = exit.await.unwrap_or_else(|_| Err("it was lost sight of".to_owned()));
                                 drop(files);
+                                let exit = killed_for_memory(before).map_or(exit, Err);
                                 let _ = ends.send((id, exit));
                             });
                         }

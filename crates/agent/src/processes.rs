@@ -81,6 +81,25 @@ impl Processes {
     }
 }
 
+/// How often the kernel has killed a process of this container for memory. Only there: elsewhere a control group may be
+/// shared with others.
+pub(crate) fn memory_kills() -> Option<u64> {
+    // The first is cgroup v2's, the second v1's.
+    let texts = ["/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"];
+    let text = texts.iter().find_map(|path| std::fs::read_to_string(path).ok())?;
+    kills(&text)
+}
+
+/// What is said of a command in whose time the kernel has killed for memory more often than `before`.
+pub(crate) fn killed_for_memory(before: Option<u64>) -> Option<String> {
+    let rose = memory_kills()? > before?;
+    rose.then(|| "oomKilled: a process of this step was killed for the memory that its container may use".to_owned())
+}
+
+fn kills(text: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
+}
+
 /// The reading end of a pipe.
 #[derive(Debug)]
 pub(crate) struct PipeReader(pipe::Receiver);
@@ -97,4 +116,16 @@ pub(crate) fn open_below(folder: &OwnedFd, name: &str, write: bool) -> io::Resul
     use rustix::fs::{Mode, OFlags, openat};
     let access = if write { OFlags::RDWR | OFlags::CREATE } else { OFlags::RDONLY };
     Ok(File::from(openat(folder, name, access | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kills_for_memory_are_counted_in_both_kinds_of_control_groups() {
+        assert_eq!(kills("low 0\nhigh 0\nmax 7\noom 2\noom_kill 3\noom_group_kill 0\n"), Some(3));
+        assert_eq!(kills("oom_kill_disable 0\nunder_oom 0\noom_kill 5\n"), Some(5));
+        assert_eq!(kills("oom_kill_disable 0\nunder_oom 0\n"), None);
+    }
 }

@@ -8,7 +8,7 @@ use testudo_core::{
     expr::Value,
     frame::{FamilySource, PackId},
     plan::{ArtifactFetch, Identity, Plan, UnitPlan},
-    run::{BlockRef, ChildRequest, Event, PARENT, RELATIVE, UnitKey, veil},
+    run::{BlockRef, ChildRequest, Event, PARENT, RELATIVE, Status, UnitKey, veil},
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -38,6 +38,8 @@ pub enum Sighting {
     Leaving { reason: String },
     /// It is gone, and why.
     Gone { reason: String },
+    /// It is gone, and had ended by itself before.
+    Ended { status: Status },
 }
 
 /// How a unit is ended.

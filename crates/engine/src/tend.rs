@@ -6,7 +6,7 @@ use futures::StreamExt;
 use testudo_core::{
     duration::GoDuration,
     plan::{Identity, Role},
-    run::{Event, ReapHow, Seen, UnitKey, UnitWant},
+    run::{Event, ReapHow, Seen, Status, UnitKey, UnitWant},
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -76,7 +76,7 @@ pub(crate) async fn tend(shared: Arc<Shared>, key: UnitKey, mut wants: watch::Re
         if overdue.is_some_and(|moment| moment <= Instant::now()) {
             let why = held_up.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
             let reason = format!("it did not start within {}{why}", spell(patience));
-            if !lost(&shared, &key, reason, &mut wants).await {
+            if !lost(&shared, &key, reason, None, &mut wants).await {
                 return;
             }
             continue;
@@ -90,7 +90,7 @@ pub(crate) async fn tend(shared: Arc<Shared>, key: UnitKey, mut wants: watch::Re
                     continue;
                 }
                 Err(error @ (RunnerError::Refused(_) | RunnerError::Gone(_))) => {
-                    if !lost(&shared, &key, error.to_string(), &mut wants).await {
+                    if !lost(&shared, &key, error.to_string(), None, &mut wants).await {
                         return;
                     }
                     continue;
@@ -106,8 +106,8 @@ pub(crate) async fn tend(shared: Arc<Shared>, key: UnitKey, mut wants: watch::Re
                     () = attend(&shared, &key, sightings) => Ended::Over,
                 }
             }
-            Reached::Gone(reason) => {
-                if !lost(&shared, &key, reason, &mut wants).await {
+            Reached::Gone(reason, status) => {
+                if !lost(&shared, &key, reason, status, &mut wants).await {
                     return;
                 }
                 continue;
@@ -122,7 +122,7 @@ pub(crate) async fn tend(shared: Arc<Shared>, key: UnitKey, mut wants: watch::Re
             Ended::Broken => wait(&mut pause, &mut wants).await,
             Ended::Stranger => {
                 let reason = "another agent answers in its place".to_owned();
-                if !lost(&shared, &key, reason, &mut wants).await {
+                if !lost(&shared, &key, reason, None, &mut wants).await {
                     return;
                 }
             }
@@ -136,7 +136,8 @@ type Sightings = futures::stream::BoxStream<'static, Sighting>;
 enum Reached {
     /// It answers; other units reach it at the address. Its place goes on telling what it sees.
     Agent(Box<dyn crate::Duplex>, Option<String>, Sightings),
-    Gone(String),
+    /// How it had ended before, if anybody knows.
+    Gone(String, Option<Status>),
     /// Something else is wanted of the unit, or there has been time enough.
     Other,
     /// The engine is gone.
@@ -177,7 +178,11 @@ async fn reach(
                 }
             }
             Some(sighting) = sightings.next() => match sighting {
-                Sighting::Gone { reason } => return Reached::Gone(reason),
+                Sighting::Gone { reason } => return Reached::Gone(reason, None),
+                Sighting::Ended { status } => {
+                    let reason = format!("its agent is gone; before that the unit had ended: {status}");
+                    return Reached::Gone(reason, Some(status));
+                }
                 Sighting::Waiting { reason, node } => {
                     if held_up.as_ref() != Some(&reason) {
                         *held_up = Some(reason);
@@ -202,7 +207,7 @@ async fn reach(
             },
             connected = &mut connecting, if stream.is_none() && again.is_none() => match connected {
                 Ok(found) => stream = Some(found),
-                Err(RunnerError::Gone(reason)) => return Reached::Gone(reason),
+                Err(RunnerError::Gone(reason)) => return Reached::Gone(reason, None),
                 Err(RunnerError::Refused(_) | RunnerError::Unreachable(_)) => {
                     again = Some(Instant::now() + *pause);
                     *pause = (*pause * 2).min(LONGEST);
@@ -249,7 +254,7 @@ async fn attend(shared: &Shared, key: &UnitKey, mut sightings: Sightings) {
                     Seen::Placed { node }
                 }
                 Sighting::Leaving { reason } => Seen::Leaving { reason },
-                Sighting::Gone { .. } => continue,
+                Sighting::Gone { .. } | Sighting::Ended { .. } => continue,
             },
             () = until(patience) => {
                 patience = None;
@@ -296,8 +301,14 @@ async fn wait(pause: &mut Duration, wants: &mut watch::Receiver<Arc<UnitWant>>) 
 }
 
 /// Writes a loss down and waits for what follows from it. Whether there is still an engine.
-async fn lost(shared: &Shared, key: &UnitKey, reason: String, wants: &mut watch::Receiver<Arc<UnitWant>>) -> bool {
-    let event = Event::Lost { unit: key.clone(), at: shared.clock.now(), reason };
+async fn lost(
+    shared: &Shared,
+    key: &UnitKey,
+    reason: String,
+    status: Option<Status>,
+    wants: &mut watch::Receiver<Arc<UnitWant>>,
+) -> bool {
+    let event = Event::Lost { unit: key.clone(), at: shared.clock.now(), reason, status };
     if shared.inbox.send(event).await.is_err() {
         return false;
     }

@@ -6,6 +6,8 @@ use k8s_openapi::api::{
     batch::v1::Job,
     core::v1::{ContainerStatus, Event, Pod},
 };
+use serde_json::Value;
+use testudo_core::run::Status;
 use testudo_engine::Sighting;
 
 /// What is known of a unit's objects.
@@ -69,7 +71,7 @@ pub(crate) fn repeats(one: &str, other: &str) -> bool {
 }
 
 /// What the newest event about each object says, by the object's uid.
-pub(crate) fn told(events: Vec<Event>) -> BTreeMap<String, String> {
+pub(crate) fn news(events: Vec<Event>) -> BTreeMap<String, String> {
     let mut newest = BTreeMap::new();
     for event in events {
         let Some(uid) = event.involved_object.uid else { continue };
@@ -116,11 +118,17 @@ pub fn sighting(view: &View) -> Sighting {
         return Sighting::Gone { reason: removed.clone() };
     }
     let Some(pod) = &view.pod else {
-        return match view.job.as_ref().and_then(|job| job.failure.clone()) {
-            Some(reason) => Sighting::Gone { reason },
-            None => Sighting::Waiting { reason: waiting_for_pod(view), node: None },
+        let Some(job) = &view.job else {
+            return Sighting::Gone { reason: "nothing of it is there".to_owned() };
+        };
+        return match &job.failure {
+            Some(reason) => Sighting::Gone { reason: reason.clone() },
+            None => Sighting::Waiting { reason: waiting_for_pod(job, view), node: None },
         };
     };
+    if let Some(status) = told(pod) {
+        return Sighting::Ended { status };
+    }
     if let Some(reason) = ended(pod) {
         return Sighting::Gone { reason };
     }
@@ -164,12 +172,11 @@ fn init_statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
     pod.status.iter().flat_map(|status| status.init_container_statuses.iter().flatten())
 }
 
-fn waiting_for_pod(view: &View) -> String {
-    match &view.job {
-        Some(job) if job.suspended => "its Job is suspended until a queue admits it".to_owned(),
-        Some(job) => view.told_of(&job.uid).unwrap_or_else(|| "its pod is being made".to_owned()),
-        None => "its Job is being made".to_owned(),
+fn waiting_for_pod(job: &JobView, view: &View) -> String {
+    if job.suspended {
+        return "its Job is suspended until a queue admits it".to_owned();
     }
+    view.told_of(&job.uid).unwrap_or_else(|| "its pod is being made".to_owned())
 }
 
 /// Why a Job will make no pod any more.
@@ -177,6 +184,13 @@ fn failure(job: &Job) -> Option<String> {
     let conditions = job.status.as_ref()?.conditions.as_ref()?;
     let failed = conditions.iter().find(|one| one.type_ == "Failed" && one.status == "True")?;
     Some(worded(failed.reason.as_deref().unwrap_or("Failed"), failed.message.as_deref()))
+}
+
+/// How a unit ended, as its agent wrote it down for the kubelet.
+fn told(pod: &Pod) -> Option<Status> {
+    let terminated = leader(pod)?.state.as_ref()?.terminated.as_ref()?;
+    let status = Value::String(terminated.message.as_deref()?.trim().to_owned());
+    serde_json::from_value::<Status>(status).ok().filter(|status| status.is_final())
 }
 
 /// Why a pod is over, if it is.

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, io, time::Duration};
 
 use async_trait::async_trait;
 use futures::{
-    StreamExt,
+    FutureExt, StreamExt,
     stream::{BoxStream, unfold},
 };
 use k8s_openapi::api::{
@@ -105,9 +105,12 @@ impl KubeRunner {
     /// Makes a Job, unless it is there, and what goes with it.
     async fn make(&self, unit: &UnitSpec, known: Option<JobView>) -> Result<(), RunnerError> {
         let name = names::job(unit);
-        let uid = match known {
-            Some(job) => job.uid,
-            None => JobView::of(&self.apply(&name, &manifest::job(unit, &self.settings)).await?).uid,
+        let uid = if let Some(job) = known {
+            job.uid
+        } else {
+            let job = JobView::of(&self.apply(&name, &manifest::job(unit, &self.settings)).await?);
+            self.watches.made(unit, &job);
+            job.uid
         };
         // The Job comes first, so that all else goes with it; the kubelet asks for the Secret later than this.
         let owners = json!([{"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": uid}]);
@@ -166,32 +169,37 @@ impl Runner for KubeRunner {
     }
 
     fn observe(&self, unit: &UnitSpec) -> BoxStream<'static, Sighting> {
-        let view = self.watches.of(unit);
+        let (view, listed) = (self.watches.of(unit), self.watches.listed());
         // Not yet said, said before, or over.
         let state = Some((view, None::<Sighting>));
-        unfold(state, |state| async move {
+        let sightings = unfold(state, |state| async move {
             let (mut view, mut last) = state?;
             loop {
                 let now = observe::sighting(&view.borrow_and_update());
                 if last.as_ref() != Some(&now) {
                     last = Some(now.clone());
-                    let over = matches!(now, Sighting::Gone { .. });
+                    let over = matches!(now, Sighting::Gone { .. } | Sighting::Ended { .. });
                     return Some((now, (!over).then_some((view, last))));
                 }
                 view.changed().await.ok()?;
             }
-        })
-        .boxed()
+        });
+        // What is not known yet may be there all the same.
+        listed.map(|()| sightings).flatten_stream().boxed()
     }
 
     async fn connect(&self, unit: &UnitSpec) -> Result<Box<dyn Duplex>, RunnerError> {
         let key = self.settings.key.of(&unit.execution, &unit.key.to_string());
         let mut views = self.watches.of(unit);
         let mut pause = EAGER;
+        self.watches.listed().await;
         loop {
             let view = views.borrow_and_update().clone();
-            if let Sighting::Gone { reason } = observe::sighting(&view) {
-                return Err(RunnerError::Gone(reason));
+            match observe::sighting(&view) {
+                Sighting::Gone { reason } => return Err(RunnerError::Gone(reason)),
+                // What it told the kubelet comes by the other way.
+                Sighting::Ended { .. } => std::future::pending().await,
+                Sighting::Waiting { .. } | Sighting::Present { .. } | Sighting::Leaving { .. } => {}
             }
             if let Some(pod) = view.pod.filter(|pod| observe::may_answer(pod)) {
                 let running = observe::leads(&pod);
@@ -220,6 +228,7 @@ impl Runner for KubeRunner {
         let made = self.jobs.of(unit);
         if made.leave(unit) {
             self.remove(unit, &name).await?;
+            self.watches.removed(unit);
             self.jobs.forget(unit);
         }
         self.watches.forget(unit);

@@ -60,6 +60,8 @@ impl Known {
 struct Objects {
     units: BTreeMap<Name, watch::Sender<View>>,
     jobs: BTreeMap<JobName, JobView>,
+    /// Jobs that were removed here, by their ids, until the watch has heard of it.
+    removed: BTreeSet<String>,
 }
 
 impl Objects {
@@ -117,8 +119,9 @@ impl Watches {
                     return;
                 }
                 objects.unit(name.clone()).send_modify(|view| match found {
-                    Found::There(pod) => view.pod = Some(pod),
-                    Found::Removed(pod) => view.removed = Some(removal(&pod)),
+                    Found::There(pod) if concerns(view, &pod) => view.pod = Some(pod),
+                    Found::Removed(pod) if concerns(view, &pod) => view.removed = Some(removal(&pod)),
+                    Found::There(_) | Found::Removed(_) => {}
                     Found::Unlisted => view.removed = view.pod.as_deref().map(removal),
                 });
             });
@@ -136,11 +139,23 @@ impl Watches {
         let jobs = watcher(Api::<Job>::namespaced(client.clone(), namespace), config);
         tasks.spawn(async move {
             let mut listing = Listing::new(job_of, |name: &JobName, found| {
-                let job = match found {
-                    Found::There(job) => Some(JobView::of(&job)),
-                    Found::Removed(_) | Found::Unlisted => None,
-                };
-                lock(&objects).job(name, job.as_ref());
+                let mut objects = lock(&objects);
+                match found {
+                    Found::There(job) => {
+                        let job = JobView::of(&job);
+                        if !objects.removed.contains(&job.uid) {
+                            objects.job(name, Some(&job));
+                        }
+                    }
+                    Found::Removed(job) => {
+                        let JobView { uid, .. } = JobView::of(&job);
+                        objects.removed.remove(&uid);
+                        if objects.jobs.get(name).is_some_and(|known| known.uid == uid) {
+                            objects.job(name, None);
+                        }
+                    }
+                    Found::Unlisted => objects.job(name, None),
+                }
             });
             let mut jobs = jobs.default_backoff().boxed();
             loop {
@@ -156,10 +171,25 @@ impl Watches {
     }
 
     /// Waits until what was there before is known.
-    pub(crate) async fn listed(&self) {
+    pub(crate) fn listed(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut listed = self.listed.clone();
-        // The watches end with this value, and not before.
-        let _ = listed.wait_for(|(pods, jobs)| *pods && *jobs).await;
+        async move {
+            // The watches end with this value, and not before.
+            let _ = listed.wait_for(|(pods, jobs)| *pods && *jobs).await;
+        }
+    }
+
+    /// Knows of a unit's Job before the watch does.
+    pub(crate) fn made(&self, unit: &UnitSpec, job: &JobView) {
+        lock(&self.known).job(&name(unit).0, Some(job));
+    }
+
+    /// Knows that a unit's Job is removed before the watch does.
+    pub(crate) fn removed(&self, unit: &UnitSpec) {
+        let mut known = lock(&self.known);
+        if let Some(job) = known.jobs.remove(&name(unit).0) {
+            known.removed.insert(job.uid);
+        }
     }
 
     /// What is known of a unit, now and from now on.
@@ -188,6 +218,14 @@ fn lock(known: &Known) -> std::sync::MutexGuard<'_, Objects> {
 fn name(unit: &UnitSpec) -> Name {
     let (place, index) = names::place(unit);
     ((label(&unit.execution), place), index)
+}
+
+/// Whether a pod is one of the unit as it is now, and not of one of that name that was reaped and goes its way.
+fn concerns(view: &View, pod: &Pod) -> bool {
+    match &view.job {
+        Some(job) => pod.owner_references().iter().any(|owner| owner.uid == job.uid),
+        None => view.pod.is_some() || pod.metadata.deletion_timestamp.is_none(),
+    }
 }
 
 fn job_of<K: ResourceExt>(object: &K) -> Option<JobName> {

@@ -12,9 +12,9 @@ use super::{
 };
 use crate::{
     lend::Loan,
-    processes::Started,
+    processes::{Started, killed_for_memory, memory_kills},
     scope::Environment,
-    sys::{self, Exit},
+    sys::{self, Caller, Exit},
 };
 
 /// A command with its arguments, where and with what it runs.
@@ -74,9 +74,10 @@ impl Command {
         let mut command = process::Command::new(&argv[0]);
         command.args(&argv[1..]).env_clear().envs(&environment.variables).current_dir(&environment.working_dir);
         sys::prepare(&mut command, hand.caller, placed.bound.clone());
+        let before = (hand.caller == Caller::Container).then(memory_kills).flatten();
         let outcome = run(hand, command, &argv[0]).await;
         drop(placed);
-        outcome
+        killed_for_memory(before).map_or(outcome, |message| Outcome::Error { message })
     }
 }
 

@@ -337,7 +337,7 @@ fn a_unit_that_was_lost_says_why() {
     let mut story = Story::of("steps:\n- name: Build\n  shell: make");
     story.start("main", 1);
     let reason = "the agent was killed".to_owned();
-    story.event(&Event::Lost { unit: UnitKey::main(), at: story.now(), reason });
+    story.event(&Event::Lost { unit: UnitKey::main(), at: story.now(), reason, status: None });
     story.event(&Event::Reaped { unit: UnitKey::main(), at: story.now() });
     story.ended(Status::Aborted);
     assert_snapshot!(story.end_screen(&[]), @r"

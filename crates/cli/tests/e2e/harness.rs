@@ -1,4 +1,5 @@
-//! The real binary in a folder of its own: nothing of the user's state is read or left behind.
+//! The real binary in a folder of its own, and in a namespace of its own where a cluster carries out what it runs:
+//! nothing of the user's state is read or left behind.
 
 use std::{
     fs,
@@ -7,9 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::cluster::Namespace;
+
 /// A place for runs.
 pub(crate) struct Place {
     root: tempfile::TempDir,
+    namespace: Option<Namespace>,
 }
 
 /// How a run ended.
@@ -27,7 +31,17 @@ impl Place {
             None => Path::new(env!("CARGO_TARGET_TMPDIR")).join("scratch"),
         };
         fs::create_dir_all(&scratch).unwrap();
-        Place { root: tempfile::tempdir_in(scratch).unwrap() }
+        Place { root: tempfile::tempdir_in(scratch).unwrap(), namespace: None }
+    }
+
+    /// One whose runs are carried out by a cluster.
+    pub(crate) fn on_cluster() -> Self {
+        Place { namespace: Some(Namespace::new()), ..Place::new() }
+    }
+
+    /// What runs of this place have of a cluster for themselves.
+    pub(crate) fn cluster(&self) -> &Namespace {
+        self.namespace.as_ref().expect("this place is a cluster's")
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -45,6 +59,9 @@ impl Place {
     pub(crate) fn testudo(&self, args: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command.args(args).current_dir(self.path()).env("TESTUDO_STATE", self.path().join("state"));
+        if let (Some(namespace), Some(&"run")) = (&self.namespace, args.first()) {
+            command.args(["--runner", "kube", "--namespace", namespace.name()]);
+        }
         command.env_remove("CI").env("NO_COLOR", "1").stdin(Stdio::null());
         command
     }
@@ -100,7 +117,11 @@ impl Place {
         let commit = String::from_utf8(git(&["rev-parse", "HEAD"]).stdout).unwrap().trim().to_owned();
         self.write("repository/wanted/one.txt", "changed\n");
         git(&["commit", "--quiet", "--all", "--message", "second"]);
-        (format!("file://{}", path.display()), commit)
+        let uri = match &self.namespace {
+            Some(namespace) => namespace.serves_git(&path),
+            None => format!("file://{}", path.display()),
+        };
+        (uri, commit)
     }
 }
 

@@ -44,6 +44,9 @@ pub enum Event {
         unit: UnitKey,
         at: Timestamp,
         reason: String,
+        /// How it had ended before, as its place knows without it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        status: Option<Status>,
     },
     /// Bytes are safe on this side.
     Kept {

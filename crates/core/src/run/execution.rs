@@ -254,9 +254,12 @@ impl Execution {
                     Seen::Leaving { reason } => known.leaving = Some(reason.clone()),
                 }
             }
-            Event::Lost { unit, reason, .. } => {
+            Event::Lost { unit, reason, status, .. } => {
                 let known = self.unit_mut(unit).ok_or_else(|| corrupt("nobody asked for this unit"))?;
                 known.phase = UnitPhase::Lost(reason.clone());
+                if let Some(status) = status {
+                    known.over.get_or_insert((*status, 0));
+                }
                 known.lost = Some(reason.clone());
                 known.run.lose();
             }
