@@ -335,7 +335,7 @@ pub(crate) struct GcArgs {
     /// The namespace, else the one that the kubeconfig names
     #[arg(long, short = 'N', value_name = "NAME")]
     pub(crate) namespace: Option<String>,
-    /// How old has to be what is not known to have ended
+    /// How old has to be what somebody may come back to
     #[arg(long, value_name = "DURATION", default_value = "1h")]
     pub(crate) older_than: String,
     /// Say what would be removed, and leave it

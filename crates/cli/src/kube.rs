@@ -7,6 +7,7 @@ use std::{
 
 use jiff::Timestamp;
 use serde_json::json;
+use testudo_core::plan::KeepPod;
 use testudo_kube::{
     Cluster, default_namespace,
     left::{Fate, Left, Row},
@@ -101,8 +102,12 @@ fn fate(state: &State, run: &str) -> Fate {
     let Ok(folder) = state.by_id(run) else { return Fate::Unknown };
     match folder.execution() {
         _ if folder.is_driven() => Fate::Driven,
-        Ok(execution) if execution.ended().is_some() => Fate::Ended,
-        Ok(_) | Err(_) => Fate::Lost,
+        Ok(execution) if execution.ended().is_some() => match folder.plan.limits.keep_pod {
+            KeepPod::Never => Fate::Ended,
+            // What is left was left for people, for as long as the cluster keeps it.
+            KeepPod::OnFailure | KeepPod::Always => Fate::Kept,
+        },
+        Ok(_) | Err(_) => Fate::Kept,
     }
 }
 

@@ -205,6 +205,17 @@ fn recorded(folder: &Folder) -> anyhow::Result<Recorded> {
     Ok(serde_json::from_slice(&text)?)
 }
 
+/// Where a run's units live, in words.
+pub(crate) fn place(folder: &Folder) -> String {
+    // A run of an older testudo has nothing else.
+    let place = recorded(folder).map(|recorded| recorded.place.place).unwrap_or_default();
+    match (place.runner, place.namespace) {
+        (RunnerKind::Process, _) => "on this machine as processes".to_owned(),
+        (RunnerKind::Kube, None) => "on a cluster".to_owned(),
+        (RunnerKind::Kube, Some(namespace)) => format!("on a cluster, in namespace {namespace}"),
+    }
+}
+
 /// Fails early, and says where, rather than at the first artifact.
 fn probe_writable(folder: &Path) -> anyhow::Result<()> {
     let probe = folder.join(format!(".testudo-{}", std::process::id()));

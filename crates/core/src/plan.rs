@@ -93,6 +93,9 @@ pub struct Limits {
     pub deadline: Option<Deadline>,
     /// How long `always` operations may run after a stop.
     pub stop_window: u64,
+    /// Whether what is left of a unit stays for people to look at.
+    #[serde(default, skip_serializing_if = "KeepPod::is_never")]
+    pub keep_pod: KeepPod,
     /// From SIGTERM to SIGKILL in a stop.
     pub stop_grace: u64,
     /// How long a step with `paused: true` waits for somebody to resume it before it fails.
@@ -107,6 +110,23 @@ impl Limits {
     /// How long a unit may take to come to be, where nothing else is said: an image may be large and a cluster full, but
     /// nobody waits for ever.
     pub const START: u64 = 30 * 60 * 1000;
+}
+
+/// `spec.system.keepPod`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum KeepPod {
+    #[default]
+    Never,
+    OnFailure,
+    Always,
+}
+
+impl KeepPod {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    fn is_never(&self) -> bool {
+        *self == KeepPod::Never
+    }
 }
 
 /// One limit for an execution.

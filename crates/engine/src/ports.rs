@@ -25,6 +25,8 @@ pub struct UnitSpec {
     pub plan: Arc<UnitPlan>,
     /// Units that it can be made in one with.
     pub block: Option<BlockRef>,
+    /// When it is reaped, what is left of it stays for people to look at, as long as the place keeps such things.
+    pub leave: bool,
 }
 
 /// What a place knows of a unit.

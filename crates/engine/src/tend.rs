@@ -55,7 +55,7 @@ pub(crate) async fn tend(shared: Arc<Shared>, key: UnitKey, mut wants: watch::Re
         let want = wants.borrow();
         (want.plan.clone(), want.block.clone())
     };
-    let spec = UnitSpec { execution: shared.execution.id.clone(), key: key.clone(), plan, block };
+    let spec = UnitSpec { execution: shared.execution.id.clone(), key: key.clone(), plan, block, leave: false };
     let mut pause = SHORTEST;
     let mut ensured = false;
     // Time in which no engine was there does not count.
@@ -66,7 +66,7 @@ pub(crate) async fn tend(shared: Arc<Shared>, key: UnitKey, mut wants: watch::Re
         let want = wants.borrow_and_update().clone();
         if let Some(how) = want.reap {
             // Its block may be another by now: one that closes.
-            let spec = UnitSpec { block: want.block.clone(), ..spec.clone() };
+            let spec = UnitSpec { block: want.block.clone(), leave: want.leave, ..spec.clone() };
             if reap(&shared, &spec, how, &mut wants).await {
                 return;
             }

@@ -55,7 +55,7 @@ pub(crate) async fn listen(client: Client, namespace: String, known: Known) {
             }
         }
         if of_jobs || of_pods {
-            known.tell(&observe::news(found));
+            known.tell(&observe::told(found));
             next = now + pause;
             pause = (pause * 2).min(LONGEST);
         }

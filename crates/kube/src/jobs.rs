@@ -27,12 +27,19 @@ pub(crate) struct Made {
 struct Members {
     within: BTreeSet<UnitKey>,
     left: BTreeSet<UnitKey>,
+    /// What is left of one of them stays, and so its Job has to.
+    stays: bool,
 }
 
 impl Jobs {
     /// The Job that a unit is a pod of.
     pub(crate) fn of(&self, unit: &UnitSpec) -> Arc<Made> {
         lock(&self.0).entry(names::job(unit)).or_default().clone()
+    }
+
+    /// Whether something of the run stays for people to look at.
+    pub(crate) fn any_stays(&self) -> bool {
+        lock(&self.0).values().any(|made| lock(&made.members).stays)
     }
 
     /// It is removed.
@@ -52,6 +59,10 @@ impl Made {
         let mut members = lock(&self.members);
         members.within.remove(&unit.key);
         members.left.insert(unit.key.clone());
+        members.stays |= unit.leave;
+        if members.stays {
+            return false;
+        }
         match &unit.block {
             None => true,
             Some(block) if block.closing => members.within.is_empty(),

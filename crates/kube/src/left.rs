@@ -44,8 +44,8 @@ pub enum Fate {
     Driven,
     /// It has ended, so nothing of it is needed.
     Ended,
-    /// It has not ended and nobody drives it; somebody may still recover it.
-    Lost,
+    /// Nobody drives it, and somebody may come back to it: to recover it, or to look at what it was told to leave.
+    Kept,
     /// It is not one of ours: from another machine, or another user's.
     Unknown,
 }
@@ -99,13 +99,13 @@ impl Left {
         self.jobs.iter().map(run).chain(self.pods.iter().map(|pod| run(pod.as_ref()))).collect()
     }
 
-    /// What nobody needs. What is not known to have ended stays for `older`, since somebody may come back to it; what
-    /// another machine may be driving stays until it has ended by itself.
+    /// What nobody needs. What somebody may come back to stays for `older`; what another machine may be driving stays
+    /// until it has ended by itself, too.
     pub fn surplus(&self, now: Timestamp, older: Duration, fate: impl Fn(&str) -> Fate) -> Vec<Surplus> {
         let may_go = |run: &str, is_old: bool, is_over: bool| match fate(run) {
             Fate::Driven => false,
             Fate::Ended => true,
-            Fate::Lost => is_old,
+            Fate::Kept => is_old,
             Fate::Unknown => is_old && is_over,
         };
         let jobs = self.jobs.iter().filter(|job| may_go(&run(*job), age(*job, now) >= older, is_over(job)));
@@ -225,7 +225,7 @@ mod tests {
         };
         assert_eq!(names(&left, Fate::Driven), none);
         assert_eq!(names(&left, Fate::Ended), all);
-        assert_eq!(names(&left, Fate::Lost), all[1..]);
+        assert_eq!(names(&left, Fate::Kept), all[1..]);
         assert_eq!(names(&left, Fate::Unknown), all[2..]);
     }
 

@@ -71,7 +71,7 @@ pub(crate) fn repeats(one: &str, other: &str) -> bool {
 }
 
 /// What the newest event about each object says, by the object's uid.
-pub(crate) fn news(events: Vec<Event>) -> BTreeMap<String, String> {
+pub(crate) fn told(events: Vec<Event>) -> BTreeMap<String, String> {
     let mut newest = BTreeMap::new();
     for event in events {
         let Some(uid) = event.involved_object.uid else { continue };
@@ -123,21 +123,22 @@ pub fn sighting(view: &View) -> Sighting {
         };
         return match &job.failure {
             Some(reason) => Sighting::Gone { reason: reason.clone() },
-            None => Sighting::Waiting { reason: waiting_for_pod(job, view), node: None },
+            None => Sighting::Waiting { reason: waiting_for_pod(view, job), node: None },
         };
     };
-    if let Some(status) = told(pod) {
+    if let Some(status) = last_words(pod) {
         return Sighting::Ended { status };
     }
     if let Some(reason) = ended(pod) {
         return Sighting::Gone { reason };
     }
+    // It may run without the kubelet having said so: that comes a second late.
+    if let Some(reason) = leaving(pod) {
+        return Sighting::Leaving { reason };
+    }
     let status = pod.status.as_ref();
     let node = node(pod).map(str::to_owned);
     if leads(pod) {
-        if let Some(reason) = leaving(pod) {
-            return Sighting::Leaving { reason };
-        }
         // It begins, and comes to a step of that container or not.
         if let Some(trouble) = trouble(pod) {
             return Sighting::Waiting { reason: trouble, node };
@@ -172,7 +173,7 @@ fn init_statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
     pod.status.iter().flat_map(|status| status.init_container_statuses.iter().flatten())
 }
 
-fn waiting_for_pod(job: &JobView, view: &View) -> String {
+fn waiting_for_pod(view: &View, job: &JobView) -> String {
     if job.suspended {
         return "its Job is suspended until a queue admits it".to_owned();
     }
@@ -187,7 +188,7 @@ fn failure(job: &Job) -> Option<String> {
 }
 
 /// How a unit ended, as its agent wrote it down for the kubelet.
-fn told(pod: &Pod) -> Option<Status> {
+fn last_words(pod: &Pod) -> Option<Status> {
     let terminated = leader(pod)?.state.as_ref()?.terminated.as_ref()?;
     let status = Value::String(terminated.message.as_deref()?.trim().to_owned());
     serde_json::from_value::<Status>(status).ok().filter(|status| status.is_final())
@@ -206,6 +207,10 @@ fn ended(pod: &Pod) -> Option<String> {
     }
     if let Some(reason) = &status.reason {
         return Some(worded(reason, status.message.as_deref()));
+    }
+    // Whatever it did then, it was told to.
+    if pod.metadata.deletion_timestamp.is_some() {
+        return Some(deleted(pod));
     }
     let failed_init = init_statuses(pod)
         .filter_map(|status| status.state.as_ref()?.terminated.as_ref())
@@ -281,10 +286,11 @@ pub fn node(pod: &Pod) -> Option<&str> {
 
 /// What is said of a pod that was removed before its end was known.
 pub(crate) fn removal(pod: &Pod) -> String {
-    disruption(pod).or_else(|| ended(pod)).unwrap_or_else(|| {
-        let name = pod.metadata.name.as_deref().unwrap_or_default();
-        format!("its pod {name} was deleted")
-    })
+    disruption(pod).or_else(|| ended(pod)).unwrap_or_else(|| deleted(pod))
+}
+
+fn deleted(pod: &Pod) -> String {
+    format!("its pod {} was deleted", pod.metadata.name.as_deref().unwrap_or_default())
 }
 
 fn worded(reason: &str, message: Option<&str>) -> String {

@@ -128,7 +128,7 @@ impl KubeRunner {
     async fn remove(&self, unit: &UnitSpec, name: &str) -> Result<(), RunnerError> {
         let background = Some(PropagationPolicy::Background);
         let how = DeleteParams { propagation_policy: background, ..DeleteParams::default() };
-        if matches!(unit.plan.role, Role::Main) && self.watches.others(unit) {
+        if matches!(unit.plan.role, Role::Main) && self.watches.others(unit) && !self.jobs.any_stays() {
             return self.remove_all::<Job>(&how, &format!("{EXECUTION}={}", names::label(&unit.execution))).await;
         }
         match self.api::<Job>().delete(name, &how).await {
@@ -199,7 +199,7 @@ impl Runner for KubeRunner {
                 Sighting::Gone { reason } => return Err(RunnerError::Gone(reason)),
                 // What it told the kubelet comes by the other way.
                 Sighting::Ended { .. } => std::future::pending().await,
-                Sighting::Waiting { .. } | Sighting::Present { .. } | Sighting::Leaving { .. } => {}
+                Sighting::Waiting { .. } | Sighting::Leaving { .. } | Sighting::Present { .. } => {}
             }
             if let Some(pod) = view.pod.filter(|pod| observe::may_answer(pod)) {
                 let running = observe::leads(&pod);
@@ -218,7 +218,7 @@ impl Runner for KubeRunner {
 
     async fn reap(&self, unit: &UnitSpec, how: Reap) -> Result<(), RunnerError> {
         let name = names::job(unit);
-        if how == Reap::Now {
+        if how == Reap::Now && !unit.leave {
             let (_, index) = names::place(unit);
             let pods = format!("batch.kubernetes.io/job-name={name},{INDEX}={index}");
             let at_once = DeleteParams::default().grace_period(0);

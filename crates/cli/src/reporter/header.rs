@@ -1,7 +1,7 @@
 //! What stands above a run, and the few words that are said in between.
 
 use testudo_core::{
-    plan::{Place, Plan},
+    plan::Plan,
     run::{Execution, Status},
 };
 use testudo_store::{Folder, Meta};
@@ -11,16 +11,12 @@ use super::{
     words,
 };
 
-/// `quickstart #1 · on this machine as processes`, with what that place will not do.
+/// `quickstart #1 · on this machine as processes`, with what will not be done there.
 pub(super) fn text(folder: &Folder, marks: Marks, columns: usize) -> String {
     let Meta { name, workflow, number, .. } = &folder.meta;
     let dot = marks.dot();
     let own = if *name == format!("{workflow}-{number}") { String::new() } else { format!(" {dot} {name}") };
-    let place = match folder.plan.platform.place {
-        Place::Process => "on this machine as processes",
-        Place::Kube => "on a cluster as pods",
-    };
-    let mut text = format!("{} #{number}{own} {dot} {place}\n", bold(workflow));
+    let mut text = format!("{} #{number}{own} {dot} {}\n", bold(workflow), crate::run::place(folder));
     for line in notes(&folder.plan) {
         text.push_str(&dim(&words::clip(&line, columns)));
         text.push('\n');

@@ -2,9 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-#[path = "../e2e/cluster.rs"]
-#[expect(dead_code, reason = "these tests need less of it than workflows do")]
-mod cluster;
 #[path = "../e2e/harness.rs"]
 #[expect(dead_code, reason = "these tests need less of it than those without a cluster")]
 mod harness;

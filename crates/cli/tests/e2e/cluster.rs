@@ -12,7 +12,7 @@ use std::{
 use serde_json::{Value, json};
 use testudo_core::plan::OWN_IMAGE;
 
-use crate::harness::until;
+use super::until;
 
 /// A namespace of its own, which goes with all that is in it.
 pub(crate) struct Namespace {

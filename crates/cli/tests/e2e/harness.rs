@@ -5,10 +5,14 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use crate::cluster::Namespace;
+use self::cluster::Namespace;
+
+// Beside this file, whichever test has it.
+#[path = "cluster.rs"]
+pub(crate) mod cluster;
 
 /// A place for runs.
 pub(crate) struct Place {
@@ -92,6 +96,16 @@ impl Place {
         self.ok(&["logs"].iter().chain(args).copied().collect::<Vec<_>>()).stdout
     }
 
+    /// The folder of an execution.
+    pub(crate) fn execution(&self, name: &str) -> PathBuf {
+        let folders = fs::read_dir(self.path().join("state/executions")).unwrap().flatten();
+        let named = |path: &PathBuf| {
+            let meta = fs::read(path.join("meta")).unwrap_or_default();
+            serde_json::from_slice::<serde_json::Value>(&meta).is_ok_and(|meta| meta["name"] == name)
+        };
+        folders.map(|folder| folder.path()).find(named).unwrap_or_else(|| panic!("there is no execution {name}"))
+    }
+
     /// Names of the artifacts of a run.
     pub(crate) fn artifacts(&self, name: &str) -> Vec<String> {
         let root = self.path().join("artifacts").join(name);
@@ -171,5 +185,27 @@ pub(crate) fn until(what: &str, fact: impl Fn() -> bool) {
         assert!(Instant::now() < limit, "it never came to be that {what}");
         std::thread::yield_now();
         std::thread::park_timeout(Duration::from_millis(10));
+    }
+}
+
+/// Numbers from a seed, so that a failure can be had again.
+pub(crate) struct Chance(u64);
+
+impl Chance {
+    /// That of `TESTUDO_SEED`, else one of this moment; it is printed.
+    pub(crate) fn seeded() -> (u64, Self) {
+        let seed: u64 = std::env::var("TESTUDO_SEED")
+            .ok()
+            .and_then(|seed| seed.parse().ok())
+            .unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos().into());
+        println!("seed {seed}: run again with TESTUDO_SEED={seed}");
+        (seed, Chance(seed + 1))
+    }
+
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit
     }
 }

@@ -3,8 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bad_input;
-mod cluster;
+mod faults;
 mod harness;
+mod placed;
 mod recovery;
 mod stops;
 mod workflows;

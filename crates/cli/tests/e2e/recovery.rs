@@ -1,40 +1,23 @@
 //! The real binary is killed at random moments; `recover` brings the run to the same end.
 
-use std::{
-    fs,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{fs, time::Duration};
 
-use crate::harness::{Place, fixture};
+use crate::harness::{Chance, Place, fixture};
 
 /// What an undisturbed run writes into its ledger, in some order.
-const LEDGER: &[&str] = &["child", "first", "flaky", "flaky", "last", "worker 0", "worker 1", "worker 2", "worker 3"];
-
-/// Numbers from a seed, so that a failure can be had again.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-}
+pub(crate) const LEDGER: &[&str] =
+    &["child", "first", "flaky", "flaky", "last", "worker 0", "worker 1", "worker 2", "worker 3"];
 
 #[test]
 fn a_run_that_is_killed_ten_times_ends_as_if_nothing_had_happened() {
-    let seed: u64 = std::env::var("TESTUDO_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok())
-        .unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos().into());
-    println!("seed {seed}: run again with TESTUDO_SEED={seed}");
-    let mut chance = Chance(seed + 1);
+    let (seed, mut chance) = Chance::seeded();
     let place = Place::new();
     let ledger = place.path().join("ledger");
     let config = format!("ledger={}", ledger.display());
     let file = fixture("many-steps");
-    let mut child = place.start(&["run", file.to_str().unwrap(), "-c", &config]);
+    // Named, because a run that is killed before its folder is there has taken a number.
+    let run = ["run", file.to_str().unwrap(), "-c", &config, "-n", "many-steps-1"];
+    let mut child = place.start(&run);
     let mut ended = None;
     for kill in 0..10 {
         let moment = Duration::from_millis(20 + chance.below(450));
@@ -49,7 +32,7 @@ fn a_run_that_is_killed_ten_times_ends_as_if_nothing_had_happened() {
         if place.ok(&["ls"]).stdout.is_empty() {
             // Killed before there was anything to recover: nothing has run either.
             assert!(!ledger.exists(), "seed {seed}: a command ran without a trace in the log");
-            child = place.start(&["run", file.to_str().unwrap(), "-c", &config]);
+            child = place.start(&run);
         } else {
             child = place.start(&["recover", "many-steps-1"]);
         }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Deadline, Execute, ExecuteEntry, ExpandFailure, Expanded, FetchEntry, File, Git, Identity, Layout, Limits, Note,
-    Operation, PLAN_VERSION, Parallel, Place, Plan, Platform, Reference, Retry, Role, ServicePlan, StatusRule,
+    Deadline, Execute, ExecuteEntry, ExpandFailure, Expanded, FetchEntry, File, Git, Identity, KeepPod, Layout, Limits,
+    Note, Operation, PLAN_VERSION, Parallel, Place, Plan, Platform, Reference, Retry, Role, ServicePlan, StatusRule,
     Surroundings, Tarball, UnitPlan, Unpack,
     container::{Around, reference},
     expand::{foresee_parallel, foresee_services},
@@ -62,6 +62,11 @@ pub fn build(spec: &Node, context: &Context) -> Result<Plan, Vec<Diagnostic>> {
     let system = spec.get("system");
     let limits = Limits {
         deadline: deadline(spec),
+        keep_pod: match system.and_then(|node| node.get_str("keepPod")) {
+            Some("always") if platform.place == Place::Kube => KeepPod::Always,
+            Some("onFailure") if platform.place == Place::Kube => KeepPod::OnFailure,
+            _ => KeepPod::Never,
+        },
         stop_window: system.and_then(|node| builder.duration(node, "stopWindow")).unwrap_or(60_000),
         stop_grace: system.and_then(|node| builder.duration(node, "terminationGrace")).unwrap_or(30_000),
         pause: context.pause,

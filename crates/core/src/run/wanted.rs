@@ -48,6 +48,8 @@ pub struct UnitWant {
     pub log_artifact: Option<String>,
     /// It is to be gone.
     pub reap: Option<ReapHow>,
+    /// What is left of it then stays for people to look at, where its place can do that.
+    pub leave: bool,
 }
 
 /// Units that differ in nothing but their numbers, for places that make them all at once.

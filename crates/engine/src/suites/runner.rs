@@ -91,7 +91,8 @@ fn unit(script: &str) -> UnitSpec {
     let workflows = Workflows::read(&workflow.to_string()).expect("the workflow is sound");
     let identity = Identity { id: "suite".to_owned(), name: "suite".to_owned(), ..Identity::default() };
     let plan = workflows.plan("suite", identity, &std::collections::BTreeMap::new()).expect("it can be planned");
-    UnitSpec { execution: "suite".to_owned(), key: UnitKey::main(), plan: Arc::new(plan.main), block: None }
+    let (execution, plan) = ("suite".to_owned(), Arc::new(plan.main));
+    UnitSpec { execution, key: UnitKey::main(), plan, block: None, leave: false }
 }
 
 /// Somebody who talks to a unit's agent.

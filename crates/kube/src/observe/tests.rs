@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn pod(node: Option<&str>, status: &Value) -> Arc<Pod> {
+#[expect(clippy::needless_pass_by_value, reason = "what `json!` makes is passed on as it is")]
+fn pod(node: Option<&str>, status: Value) -> Arc<Pod> {
     let object = json!({
         "metadata": {"name": "e1-main-0-kb48q", "uid": "pod-1"},
         "spec": {"nodeName": node, "containers": [{"name": "unit"}]},
@@ -21,7 +22,8 @@ fn seen(pod: &Arc<Pod>) -> Sighting {
 fn reason(sighting: Sighting) -> String {
     match sighting {
         Sighting::Waiting { reason, .. } | Sighting::Gone { reason } | Sighting::Leaving { reason } => reason,
-        Sighting::Present { .. } | Sighting::Ended { .. } => panic!("nothing is wrong with it"),
+        Sighting::Present { .. } => panic!("nothing is wrong with it"),
+        Sighting::Ended { status } => format!("ended: {status}"),
     }
 }
 
@@ -44,7 +46,7 @@ fn event(uid: &str, at: &str, reason: &str, message: &str) -> Event {
 /// A view of a unit that has a Job and no pod, after these events.
 fn without_pod(events: Vec<Event>) -> View {
     let job = JobView { uid: "job-1".to_owned(), suspended: false, failure: None };
-    let told = news(events).remove("job-1").map(|text| ("job-1".to_owned(), text));
+    let told = told(events).remove("job-1").map(|text| ("job-1".to_owned(), text));
     View { job: Some(job), told, ..View::default() }
 }
 
@@ -53,7 +55,7 @@ fn an_image_that_cannot_be_pulled_is_named_by_the_kubelet() {
     let message =
         "failed to resolve reference \"registry.invalid/nothing:1\": dial tcp: lookup registry.invalid: i/o timeout";
     for state in ["ErrImagePull", "ImagePullBackOff"] {
-        let pod = pod(Some("node-2"), &waiting(&json!({"reason": state, "message": message})));
+        let pod = pod(Some("node-2"), waiting(&json!({"reason": state, "message": message})));
         assert_eq!(reason(seen(&pod)), format!("{state}: {message}"));
     }
 }
@@ -61,7 +63,7 @@ fn an_image_that_cannot_be_pulled_is_named_by_the_kubelet() {
 #[test]
 fn a_secret_that_is_missing_is_named_by_the_kubelet() {
     let status = waiting(&json!({"reason": "CreateContainerConfigError", "message": "secret \"nosuch\" not found"}));
-    let pod = pod(Some("node-3"), &status);
+    let pod = pod(Some("node-3"), status);
     let expected = "CreateContainerConfigError: secret \"nosuch\" not found";
     assert_eq!(seen(&pod), Sighting::Waiting { reason: expected.to_owned(), node: Some("node-3".to_owned()) });
 }
@@ -74,7 +76,7 @@ fn the_scheduler_says_why_there_is_no_node_and_which_claim_is_missing() {
     ] {
         let condition =
             json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message});
-        let pod = pod(None, &json!({"phase": "Pending", "conditions": [condition]}));
+        let pod = pod(None, json!({"phase": "Pending", "conditions": [condition]}));
         assert_eq!(seen(&pod), Sighting::Waiting { reason: format!("Unschedulable: {message}"), node: None });
     }
 }
@@ -103,10 +105,10 @@ fn another_attempt_to_make_the_same_pod_is_no_news() {
 #[test]
 fn the_newest_event_says_what_a_pod_is_at() {
     let mut view =
-        View { pod: Some(pod(Some("node-2"), &waiting(&json!({"reason": "PodInitializing"})))), ..View::default() };
+        View { pod: Some(pod(Some("node-2"), waiting(&json!({"reason": "PodInitializing"})))), ..View::default() };
     assert_eq!(silent(&view), Some(Silent::Pod("pod-1".to_owned())));
     assert_eq!(reason(sighting(&view)), "it is starting on node-2");
-    let told = news(vec![
+    let told = told(vec![
         event(
             "pod-1",
             "2026-11-25T14:20:58Z",
@@ -132,14 +134,15 @@ fn running() -> Value {
 #[test]
 fn a_pod_that_is_taken_away_says_so_before_it_is_gone() {
     let mut status = running();
-    assert!(matches!(seen(&pod(Some("node-1"), &status)), Sighting::Present { .. }));
+    assert!(matches!(seen(&pod(Some("node-1"), status.clone())), Sighting::Present { .. }));
     status["conditions"] = json!([
         {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI", "message": "Eviction API: evicting"},
     ]);
     let expected = "drained: Eviction API: evicting".to_owned();
-    assert_eq!(seen(&pod(Some("node-1"), &status)), Sighting::Leaving { reason: expected });
+    assert_eq!(seen(&pod(Some("node-1"), status)), Sighting::Leaving { reason: expected });
 
-    let mut deleted = Arc::unwrap_or_clone(pod(Some("node-1"), &running()));
+    // The kubelet has not said yet that it runs.
+    let mut deleted = Arc::unwrap_or_clone(pod(Some("node-1"), waiting(&json!({"reason": "ContainerCreating"}))));
     deleted.metadata.deletion_timestamp = serde_json::from_value(json!("2026-11-25T14:24:05Z")).unwrap();
     assert_eq!(reason(seen(&Arc::new(deleted))), "its pod e1-main-0-kb48q was deleted");
 }
@@ -149,6 +152,6 @@ fn memory_that_an_agent_lacked_is_the_reason_of_its_end() {
     let state = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}});
     let statuses =
         json!([{"name": "unit", "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": state}]);
-    let pod = pod(Some("node-1"), &json!({"phase": "Failed", "containerStatuses": statuses}));
+    let pod = pod(Some("node-1"), json!({"phase": "Failed", "containerStatuses": statuses}));
     assert_eq!(reason(seen(&pod)), "OOMKilled: its agent's container ran out of memory");
 }

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Execution, Unit, UnitPhase};
 use crate::duration::GoDuration;
-use crate::plan::{Limits, StatusRule};
+use crate::plan::{KeepPod, Limits, StatusRule};
 use crate::run::{
     BlockKind, BlockRef, ChildWant, Ending, InstancePhase, Keep, PackPurpose, ReapHow, Status, StopHow, Timer, Told,
     UnitKey, UnitWant, Wanted, Word, WordId, block::Work,
@@ -98,6 +98,12 @@ impl Execution {
             keep,
             output_end: unit.over.filter(|_| !unit.output_kept).map(|(_, end)| end),
             log_artifact: self.log_artifact(unit),
+            leave: match self.plan.limits.keep_pod {
+                _ if killed || unwanted => false,
+                KeepPod::Never => false,
+                KeepPod::OnFailure => unit.verdict().is_some_and(|status| status != Status::Passed),
+                KeepPod::Always => true,
+            },
             reap,
         }
     }
