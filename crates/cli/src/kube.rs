@@ -126,7 +126,7 @@ pub(crate) async fn sweep(state: State, namespace: Option<String>) {
     }
     let _ = fs::write(&stamp, b"");
     let Ok(cluster) = Cluster::find(namespace.as_deref()).await else { return };
-    let Ok(left) = Left::find(&cluster, None).await else { return };
+    let Ok(left) = Left::jobs(&cluster).await else { return };
     for one in left.surplus(Timestamp::now(), TTL, |run| match fate(&state, run) {
         Fate::Unknown => Fate::Driven,
         known => known,

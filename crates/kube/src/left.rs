@@ -1,6 +1,6 @@
 //! What there is of testudo in a namespace, whoever made it: looked at, and cleared away where nobody needs it.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use k8s_openapi::api::{batch::v1::Job, core::v1::Pod};
@@ -69,6 +69,13 @@ impl Left {
         Ok(Left { jobs: jobs.items, pods: pods.items.into_iter().map(Arc::new).collect() })
     }
 
+    /// The Jobs alone, at the cost of one list.
+    pub async fn jobs(cluster: &Cluster) -> Result<Self, KubeError> {
+        let params = ListParams::default().labels(&format!("{}={}", MANAGED.0, MANAGED.1));
+        let jobs = Api::<Job>::namespaced(cluster.client.clone(), &cluster.namespace).list(&params).await?;
+        Ok(Left { jobs: jobs.items, pods: Vec::new() })
+    }
+
     /// Units in order: run by run, and by their place in each.
     pub fn rows(&self, now: Timestamp) -> Vec<Row> {
         let mut rows = Vec::new();
@@ -92,11 +99,6 @@ impl Left {
     /// Pods whose Job is gone.
     fn orphans(&self) -> impl Iterator<Item = &Arc<Pod>> {
         self.pods.iter().filter(|pod| !self.jobs.iter().any(|job| is_of(pod, job)))
-    }
-
-    /// Ids of the runs that something is left of.
-    pub fn runs(&self) -> BTreeSet<String> {
-        self.jobs.iter().map(run).chain(self.pods.iter().map(|pod| run(pod.as_ref()))).collect()
     }
 
     /// What nobody needs. What somebody may come back to stays for `older`; what another machine may be driving stays
