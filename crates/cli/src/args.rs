@@ -55,6 +55,10 @@ enum Command {
 enum KubeCommand {
     /// Print the least rights that testudo needs in a namespace, as a Role and an account that has it
     Rbac(RbacArgs),
+    /// List units and Jobs that testudo has in a namespace
+    Ls(KubeLsArgs),
+    /// Remove what ended runs have left, and what nobody drives and is old
+    Gc(GcArgs),
 }
 
 /// Files, and what goes into the workflow.
@@ -313,6 +317,32 @@ pub(crate) struct RbacArgs {
     pub(crate) service_account: String,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct KubeLsArgs {
+    /// Only those of this run
+    #[arg(long, value_name = "NAME")]
+    pub(crate) run: Option<String>,
+    /// The namespace, else the one that the kubeconfig names
+    #[arg(long, short = 'N', value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
+    /// How they are shown
+    #[arg(long, short = 'o', value_enum, default_value_t = Output::Pretty)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GcArgs {
+    /// The namespace, else the one that the kubeconfig names
+    #[arg(long, short = 'N', value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
+    /// How old has to be what somebody may come back to
+    #[arg(long, value_name = "DURATION", default_value = "1h")]
+    pub(crate) older_than: String,
+    /// Say what would be removed, and leave it
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
 impl Inputs {
     /// Files alone, as a recovered run needs them.
     pub(crate) fn of_files(files: Vec<PathBuf>, place: Place) -> Self {
@@ -346,6 +376,8 @@ impl Arguments {
             Command::Resume(of) => control::ask(of.execution.as_deref(), "resume"),
             Command::Doctor(args) => doctor::doctor(&args),
             Command::Kube(KubeCommand::Rbac(args)) => kube::rbac(&args),
+            Command::Kube(KubeCommand::Ls(args)) => kube::ls(&args),
+            Command::Kube(KubeCommand::Gc(args)) => kube::gc(&args),
             Command::Completions { shell } => {
                 clap_complete::generate(shell, &mut Arguments::command(), "testudo", &mut std::io::stdout());
                 Ok(exit::PASSED)

@@ -18,13 +18,13 @@ use testudo_engine::{Clock, Control, Drive, Given, Job, Runner, drive};
 use testudo_kube::{KubeRunner, RootKey};
 use testudo_local::LocalRunner;
 use testudo_store::{Folder, Meta, State};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinSet};
 
 use crate::{
     again,
     args::{self, Place, RunArgs, RunnerKind, View},
     catalog::Files,
-    control, environment, exit, lint,
+    control, environment, exit, kube, lint,
     planning::{Planner, millis},
     reporter::{self, Ending},
     signals,
@@ -154,6 +154,15 @@ impl Placed {
         Placed { place, orphan_timeout }
     }
 
+    /// Clears away what earlier runs have left there, until the result is dropped.
+    fn sweep(&self, state: &State) -> JoinSet<()> {
+        let mut tasks = JoinSet::new();
+        if self.place.runner == RunnerKind::Kube {
+            tasks.spawn(kube::sweep(state.clone(), self.place.namespace.clone()));
+        }
+        tasks
+    }
+
     /// The runner for a run and for all that it starts.
     async fn runner(&self, state: &State, folder: &Folder, given: &Given) -> anyhow::Result<Arc<dyn Runner>> {
         let orphan_limit = Duration::from_secs(self.orphan_timeout);
@@ -171,7 +180,7 @@ impl Placed {
             key,
             orphan_limit,
             grace: Duration::from_millis(limits.stop_grace + limits.stop_window),
-            ttl: Duration::from_hours(1),
+            ttl: kube::TTL,
             queue,
             provided: given.references.keys().cloned().collect(),
         });
@@ -222,6 +231,7 @@ fn carry(state: &State, folder: Folder, files: Files, view: &View, place: &Place
     runtime.block_on(async {
         let audience = reporter::audience(view, folder.clone());
         let runner = place.runner(state, &folder, &given).await?;
+        let sweep = place.sweep(state);
         let (sender, controls) = mpsc::channel(16);
         let signals = signals::listen(sender.clone(), audience.clone())?;
         let door = control::open(folder.path(), sender)?;
@@ -234,7 +244,7 @@ fn carry(state: &State, folder: Folder, files: Files, view: &View, place: &Place
             clock: Clock::system(),
         };
         let ended = drive(drive_it, job, controls).await;
-        drop((signals, door));
+        drop((signals, door, sweep));
         let interrupted = audience.interrupted();
         match ended {
             Ok(status) => {

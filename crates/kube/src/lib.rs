@@ -9,6 +9,7 @@ pub mod doctor;
 mod events;
 mod jobs;
 mod keys;
+pub mod left;
 pub mod manifest;
 mod names;
 pub mod observe;

@@ -132,12 +132,13 @@ pub fn sighting(view: &View) -> Sighting {
     if let Some(reason) = ended(pod) {
         return Sighting::Gone { reason };
     }
+    // It may run without the kubelet having said so: that comes a second late.
+    if let Some(reason) = leaving(pod) {
+        return Sighting::Leaving { reason };
+    }
     let status = pod.status.as_ref();
     let node = node(pod).map(str::to_owned);
     if leads(pod) {
-        if let Some(reason) = leaving(pod) {
-            return Sighting::Leaving { reason };
-        }
         // It begins, and comes to a step of that container or not.
         if let Some(trouble) = trouble(pod) {
             return Sighting::Waiting { reason: trouble, node };

@@ -45,6 +45,7 @@ fn what_a_pod_lacks_is_said() {
     waits_for(&room, &env, "secret \"nosuch\" not found");
 }
 
+/// Takes a pod away.
 type Taking<'a> = &'a dyn Fn(&Room, &str);
 
 #[test]
@@ -58,11 +59,12 @@ fn what_takes_a_pod_away_is_said() {
         let eviction = format!(r#"{{"apiVersion":"policy/v1","kind":"Eviction","metadata":{{"name":"{name}"}}}}"#);
         room.feed(&["create", "--raw", &path, "-f", "-"], &eviction);
     };
-    for (take, expected) in [(&delete as Taking<'_>, "was deleted"), (&evict, "drained: Eviction API: evicting")] {
+    let takings = [(&delete as Taking<'_>, "was deleted"), (&evict, "drained: Eviction API: evicting")];
+    for (number, (take, expected)) in takings.into_iter().enumerate() {
         let file = room.workflow("steps: [{shell: 'echo begun; sleep 60'}]");
         let child = room.place.start(&["run", &file, "--runner", "kube", "-N", &room.namespace]);
         until("the command has begun", || {
-            room.place.end(&["logs"]).stdout.contains("begun") && room.pods().lines().count() == 1
+            room.place.end(&["logs", &format!("demo-{}", number + 1)]).stdout.contains("begun")
         });
         take(&room, room.pods().trim());
         let ended = crate::harness::Ended::from(child.wait_with_output().unwrap());

@@ -141,7 +141,8 @@ fn a_pod_that_is_taken_away_says_so_before_it_is_gone() {
     let expected = "drained: Eviction API: evicting".to_owned();
     assert_eq!(seen(&pod(Some("node-1"), status)), Sighting::Leaving { reason: expected });
 
-    let mut deleted = Arc::unwrap_or_clone(pod(Some("node-1"), running()));
+    // The kubelet has not said yet that it runs.
+    let mut deleted = Arc::unwrap_or_clone(pod(Some("node-1"), waiting(&json!({"reason": "ContainerCreating"}))));
     deleted.metadata.deletion_timestamp = serde_json::from_value(json!("2026-11-25T14:24:05Z")).unwrap();
     assert_eq!(reason(seen(&Arc::new(deleted))), "its pod e1-main-0-kb48q was deleted");
 }
