@@ -9,3 +9,4 @@ mod placed;
 mod recovery;
 mod stops;
 mod workflows;
+mod writes;
