@@ -5,6 +5,7 @@
 mod bad_input;
 mod faults;
 mod harness;
+mod k6;
 mod placed;
 mod recovery;
 mod stops;
