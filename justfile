@@ -32,6 +32,10 @@ quickstart:
 bench *arguments:
     ./scripts/bench {{ arguments }}
 
+# Figures on the cluster of KUBECONFIG, beside bare Jobs there; `--write` puts them into docs/performance.md
+bench-kube *arguments:
+    ./scripts/bench-kube {{ arguments }}
+
 # Crashes at random moments, over and over: the property tests with many cases, then the tests of the real binary
 soak cases="5000" rounds="20":
     TESTUDO_SOAK={{ cases }} cargo test --release --package testudo-engine

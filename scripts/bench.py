@@ -259,11 +259,11 @@ def machine():
             f"load {os.getloadavg()[0]:.1f} before the start")
 
 
-def write(lines):
+def write(lines, begin=BEGIN, end=END):
     path = ROOT / "docs" / "performance.md"
     text = path.read_text()
-    before, rest = text.split(BEGIN, 1)
-    path.write_text(before + BEGIN + "\n\n" + "\n".join(lines) + "\n\n" + END + rest.split(END, 1)[1])
+    before, rest = text.split(begin, 1)
+    path.write_text(before + begin + "\n\n" + "\n".join(lines) + "\n\n" + end + rest.split(end, 1)[1])
 
 
 def main():

@@ -5,8 +5,10 @@
 mod bad_input;
 mod faults;
 mod harness;
+mod k6;
 mod placed;
 mod queue;
 mod recovery;
 mod stops;
 mod workflows;
+mod writes;
