@@ -279,6 +279,11 @@ pub(crate) fn may_answer(pod: &Pod) -> bool {
     leads(pod) || node(pod).is_some() && trouble(pod).is_none()
 }
 
+/// Whether a pod is neither over nor told to go.
+pub(crate) fn may_run(pod: &Pod) -> bool {
+    pod.metadata.deletion_timestamp.is_none() && ended(pod).is_none()
+}
+
 /// The node that a pod was put on.
 pub fn node(pod: &Pod) -> Option<&str> {
     pod.spec.as_ref()?.node_name.as_deref()

@@ -3,19 +3,25 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::{batch::v1::Job, core::v1::Pod};
 use kube::{
     Api, Client, ResourceExt,
+    api::{DeleteParams, Preconditions},
     runtime::{
         WatchStreamExt,
         watcher::{self, Event, watcher},
     },
 };
 use testudo_engine::UnitSpec;
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+    time::sleep,
+};
 
 use crate::{
     events,
@@ -28,6 +34,8 @@ use crate::{
 type JobName = (String, String);
 /// A unit: a pod of a Job, by its number.
 type Name = (JobName, usize);
+/// A pod, by its unit and its uid.
+type PodName = (Name, String);
 
 /// What is known of a run. The lock is held for a look or a change and never across a wait.
 #[derive(Clone, Default)]
@@ -59,6 +67,8 @@ impl Known {
 #[derive(Default)]
 struct Objects {
     units: BTreeMap<Name, watch::Sender<View>>,
+    /// All pods that there are of a unit: one, but for moments in which the cluster has lost count.
+    pods: BTreeMap<Name, Vec<Arc<Pod>>>,
     jobs: BTreeMap<JobName, JobView>,
     /// Jobs that were removed here, by their ids, until the watch has heard of it.
     removed: BTreeSet<String>,
@@ -69,6 +79,42 @@ impl Objects {
     fn unit(&mut self, name: Name) -> &mut watch::Sender<View> {
         let job = self.jobs.get(&name.0).cloned();
         self.units.entry(name).or_insert_with(|| watch::channel(View { job, ..View::default() }).0)
+    }
+
+    /// Brings what was found of a pod to its unit; the pods of it that are too many.
+    fn pod(&mut self, (name, uid): &PodName, found: &Found<Pod>) -> Vec<Arc<Pod>> {
+        if let Some(siblings) = self.pods.get_mut(name) {
+            siblings.retain(|known| known.metadata.uid.as_ref() != Some(uid));
+        }
+        let Found::There(pod) = found else {
+            self.pods.retain(|_, siblings| !siblings.is_empty());
+            if let Some(view) = self.units.get(name) {
+                view.send_if_modified(|view| is_gone(view, uid, found));
+            }
+            return Vec::new();
+        };
+        self.pods.entry(name.clone()).or_default().push(pod.clone());
+        // What is on its way out does not bring a unit back that was forgotten.
+        if pod.metadata.deletion_timestamp.is_some() && !self.units.contains_key(name) {
+            return Vec::new();
+        }
+        let siblings = self.pods[name].clone();
+        let mut surplus = Vec::new();
+        self.unit(name.clone()).send_if_modified(|view| {
+            let of_view: Vec<&Arc<Pod>> = siblings.iter().filter(|pod| concerns(view, pod)).collect();
+            let known = view.pod.as_ref().and_then(|pod| pod.metadata.uid.clone());
+            // Times have the grain of a second.
+            let age = |pod: &&&Arc<Pod>| (pod.creation_timestamp(), pod.uid() != known, pod.name_any());
+            let Some(first) = of_view.iter().min_by_key(age) else { return false };
+            let others = of_view.iter().filter(|other| other.uid() != first.uid());
+            surplus.extend(others.filter(|other| observe::may_run(other)).map(|other| Arc::clone(other)));
+            let changes = first.uid() != known || Arc::ptr_eq(first, pod);
+            if changes {
+                view.pod = Some(Arc::clone(first));
+            }
+            changes
+        });
+        surplus
     }
 
     /// Brings what has changed about a Job to all its units.
@@ -109,21 +155,16 @@ impl Watches {
         let config = watcher::Config::default().labels(&format!("{ROOT}={}", label(root)));
         let mut tasks = JoinSet::new();
         let (objects, done) = (known.clone(), listed.clone());
-        let pods = watcher(Api::<Pod>::namespaced(client.clone(), namespace), config.clone());
+        let (too_many, surplus) = mpsc::unbounded_channel();
+        let all = Api::<Pod>::namespaced(client.clone(), namespace);
+        let pods = watcher(all.clone(), config.clone());
+        tasks.spawn(remove(all, surplus));
         tasks.spawn(async move {
-            let mut listing = Listing::new(unit_of, |name: &Name, found| {
-                let mut objects = lock(&objects);
-                // What is on its way out does not bring a unit back that was forgotten.
-                let may_be_new = matches!(&found, Found::There(pod) if pod.metadata.deletion_timestamp.is_none());
-                if !may_be_new && !objects.units.contains_key(name) {
-                    return;
+            let mut listing = Listing::new(pod_of, |name: &PodName, found| {
+                for pod in lock(&objects).pod(name, &found) {
+                    // Whoever removes them ends with this.
+                    let _ = too_many.send(pod);
                 }
-                objects.unit(name.clone()).send_modify(|view| match found {
-                    Found::There(pod) if concerns(view, &pod) => view.pod = Some(pod),
-                    Found::Removed(pod) if concerns(view, &pod) => view.removed = Some(removal(&pod)),
-                    Found::There(_) | Found::Removed(_) => {}
-                    Found::Unlisted => view.removed = view.pod.as_deref().map(removal),
-                });
             });
             let mut pods = pods.default_backoff().boxed();
             loop {
@@ -232,9 +273,37 @@ fn job_of<K: ResourceExt>(object: &K) -> Option<JobName> {
     Some((object.labels().get(EXECUTION)?.clone(), object.annotations().get(PLACE)?.clone()))
 }
 
-fn unit_of(pod: &Pod) -> Option<Name> {
+fn pod_of(pod: &Pod) -> Option<PodName> {
     let index = pod.annotations().get(INDEX)?.parse().ok()?;
-    Some((job_of(pod)?, index))
+    Some(((job_of(pod)?, index), pod.uid()?))
+}
+
+/// Brings to a unit that a pod of it is not there any more; whether that says anything about the unit.
+fn is_gone(view: &mut View, uid: &str, found: &Found<Pod>) -> bool {
+    let is_known = view.pod.as_ref().is_some_and(|pod| pod.metadata.uid.as_deref() == Some(uid));
+    let last = match found {
+        Found::Removed(pod) if (is_known || view.pod.is_none()) && concerns(view, pod) => Some(pod.clone()),
+        Found::Unlisted if is_known => view.pod.clone(),
+        Found::There(_) | Found::Removed(_) | Found::Unlisted => None,
+    };
+    let Some(last) = last else { return false };
+    view.removed = Some(removal(&last));
+    true
+}
+
+/// Removes pods of units that have another one already. A Job's controller that was cut off from the API server may
+/// make a unit's pod twice; the later one has no command to run and would take up a place of the Job's `parallelism`.
+async fn remove(pods: Api<Pod>, mut surplus: mpsc::UnboundedReceiver<Arc<Pod>>) {
+    while let Some(pod) = surplus.recv().await {
+        let preconditions = Preconditions { uid: pod.uid(), ..Preconditions::default() };
+        let how = DeleteParams::default().grace_period(0).preconditions(preconditions);
+        while let Err(error) = pods.delete(&pod.name_any(), &how).await {
+            if matches!(&error, kube::Error::Api(status) if matches!(status.code, 403 | 404 | 409)) {
+                break;
+            }
+            sleep(Duration::from_secs(1)).await;
+        }
+    }
 }
 
 /// What a watch found of one object.
@@ -295,5 +364,59 @@ where
         let Some(name) = (self.name)(&object) else { return };
         self.known.insert(name.clone());
         (self.change)(&name, Found::There(Arc::new(object)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn pod(name: &str, second: u32, phase: &str) -> Pod {
+        let owner = json!({"apiVersion": "batch/v1", "kind": "Job", "name": "j", "uid": "j"});
+        let object = json!({
+            "metadata": {
+                "name": name,
+                "uid": name,
+                "labels": {EXECUTION: "e"},
+                "annotations": {PLACE: "workers", INDEX: "1"},
+                "creationTimestamp": format!("2026-11-25T14:00:{second:02}Z"),
+                "ownerReferences": [owner],
+            },
+            "status": {"phase": phase},
+        });
+        serde_json::from_value(object).expect("it is a pod")
+    }
+
+    /// What a watch says of pods, in turn: which are too many, and which one is the unit's in the end.
+    fn told(pods: &[Pod]) -> (Vec<Vec<String>>, Value) {
+        let mut objects = Objects::default();
+        let name = (("e".to_owned(), "workers".to_owned()), 1);
+        objects.job(&name.0, Some(&JobView { uid: "j".to_owned(), suspended: false, failure: None }));
+        let surplus = pods.iter().map(|pod| {
+            let name = pod_of(pod).expect("it is a unit's");
+            let surplus = objects.pod(&name, &Found::There(Arc::new(pod.clone())));
+            surplus.iter().map(|pod| pod.name_any()).collect()
+        });
+        let surplus = surplus.collect();
+        let view = objects.unit(name).borrow().clone();
+        (surplus, json!([view.pod.map(|pod| pod.name_any()), view.removed]))
+    }
+
+    #[test]
+    fn a_second_pod_of_a_unit_is_one_too_many() {
+        let (ended, second) = (pod("a", 1, "Succeeded"), pod("b", 9, "Pending"));
+        let (none, too_many) = (Vec::<String>::new(), vec!["b".to_owned()]);
+        let in_turn = told(&[ended.clone(), second.clone()]);
+        assert_eq!(in_turn, (vec![none.clone(), too_many.clone()], json!(["a", null])));
+        // As a list has them, by their names.
+        assert_eq!(told(&[second, ended]), (vec![none, too_many], json!(["a", null])));
+    }
+
+    #[test]
+    fn of_two_pods_of_the_same_second_the_known_one_stays() {
+        let (known, other) = (pod("b", 1, "Running"), pod("a", 1, "Pending"));
+        assert_eq!(told(&[known, other]), (vec![vec![], vec!["a".to_owned()]], json!(["b", null])));
     }
 }

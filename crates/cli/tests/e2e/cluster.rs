@@ -89,9 +89,9 @@ impl Namespace {
         self.kubectl(&["get", "pod", name, "--output", "jsonpath={.status.podIP}"])
     }
 
-    /// Carries out a script in a pod of `serve`.
-    pub(crate) fn within(&self, name: &str, script: &str, input: &str) -> String {
-        self.kubectl_with(&["exec", "--stdin", name, "--", "sh", "-c", script], input)
+    /// Carries out a command in a pod of `serve`. It has no input: what `kubectl exec` is given gets lost now and then.
+    pub(crate) fn within(&self, name: &str, command: &[&str]) {
+        self.kubectl(&[&["exec", name, "--"], command].concat());
     }
 
     /// Serves a repository of this machine, and says where.
@@ -100,16 +100,19 @@ impl Namespace {
         let serve = "read=$(dd bs=1 count=4 2>/dev/null); dd bs=1 count=$((0x$read - 4)) >/dev/null 2>&1\n\
                      exec git -c safe.directory='*' -c uploadpack.allowAnySHA1InWant=true -c uploadpack.allowFilter=true \
                      upload-pack /tmp/repository";
-        let script = "until test -f /tmp/ready; do sleep 0.1; done; exec nc -ll -p 9418 -e sh /tmp/serve";
-        let address = self.serve("git", OWN_IMAGE, script);
-        self.within("git", "cat > /tmp/serve", serve);
+        let script = format!("{}exec nc -ll -p 9418 -e sh /tmp/serve", writes("/tmp/serve", serve));
+        let address = self.serve("git", OWN_IMAGE, &script);
         let folder = repository.to_str().unwrap();
         let name = format!("{}/git:/tmp/repository", self.name);
         kubectl(&["cp", folder, &name], "");
-        let ready = "touch /tmp/ready; until git ls-remote --quiet git://127.0.0.1/repository; do sleep 0.1; done";
-        self.within("git", ready, "");
+        self.within("git", &["git", "ls-remote", "--quiet", "git://127.0.0.1/repository"]);
         format!("git://{address}/repository")
     }
+}
+
+/// The part of a shell's script that makes a file of a text.
+pub(crate) fn writes(path: &str, text: &str) -> String {
+    format!("cat > {path} <<'END'\n{text}\nEND\n")
 }
 
 impl Drop for Namespace {

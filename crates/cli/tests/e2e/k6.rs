@@ -4,7 +4,7 @@
 
 use std::{path::PathBuf, process::Command};
 
-use crate::harness::{Place, fixture};
+use crate::harness::{Place, cluster::writes, fixture};
 
 fn manual(name: &str) -> String {
     let path = fixture("x").with_file_name(format!("../corpus/docs/articles.test-workflows-{name}.yaml"));
@@ -31,13 +31,12 @@ server.serve_forever()
 /// Starts a server in the cluster; its address.
 fn serve(place: &Place, certificate: &str) -> String {
     let argument = if certificate.is_empty() { "" } else { "/tmp/certificate" };
-    let script = format!("until test -f /tmp/server; do sleep 0.1; done; exec python3 /tmp/server {argument}");
+    let (certificate, server) = (writes("/tmp/certificate", certificate), writes("/tmp/server", SERVER));
+    let script = format!("{certificate}{server}exec python3 /tmp/server {argument}");
     let address = place.cluster().serve("web", "docker.io/library/python:3", &script);
-    place.cluster().within("web", "cat > /tmp/certificate", certificate);
-    place.cluster().within("web", "cat > /tmp/new && mv /tmp/new /tmp/server", SERVER);
     let is_up = "import socket, time\nfor _ in range(300):\n try: socket.create_connection(('127.0.0.1', 8080)); break\n \
                  except OSError: time.sleep(0.1)\n";
-    place.cluster().within("web", "python3 -", is_up);
+    place.cluster().within("web", &["python3", "-c", is_up]);
     address
 }
 

@@ -190,7 +190,7 @@ async fn wait_until_gone(place: &impl Premises, unit: &UnitSpec) {
     let mut sightings = place.runner().observe(unit);
     let gone = async {
         while let Some(sighting) = sightings.next().await {
-            if let Sighting::Gone { .. } = sighting {
+            if let Sighting::Gone { .. } | Sighting::Ended { .. } = sighting {
                 return;
             }
         }
