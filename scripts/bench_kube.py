@@ -99,7 +99,7 @@ class Bench:
     def __init__(self, testudo, folder, own):
         self.testudo, self.folder, self.own = testudo, folder, own
         self.api = Api(folder)
-        self.count = 0
+        self.count, self.at_rest = 0, None
         self.env = dict(os.environ, TESTUDO_STATE=str(folder / "state"), NO_COLOR="1")
         self.env.pop("CI", None)
 
@@ -153,25 +153,35 @@ class Bench:
         return time.perf_counter() - start
 
     def settled(self):
-        """Waits until no pod is left."""
+        """Waits until no pod is left, and until the nodes have cleared away after the last ones."""
         connection = self.api.connection()
         while self.api.ask(connection, "GET", f"/api/v1/namespaces/{NAMESPACE}/pods")["items"]:
             time.sleep(0.1)
+        if self.at_rest is None:
+            time.sleep(2 * REST)
+            self.at_rest = load()
+        for _ in range(REST):
+            if load(1) < self.at_rest + 0.15:
+                break
 
     def with_cpu(self, measure):
         """What it says, and the CPU seconds of the whole machine until nothing is left of it, above those at rest."""
         self.settled()
-        at_rest = busy()
-        time.sleep(REST)
-        at_rest = (busy() - at_rest) / REST
         start, used = time.perf_counter(), busy()
         result = measure()
         self.settled()
-        used = busy() - used - at_rest * (time.perf_counter() - start)
+        used = busy() - used - self.at_rest * (time.perf_counter() - start)
         return result, used
 
 
-REST = 4
+REST = 5
+
+
+def load(seconds=REST):
+    """How many CPUs are busy on average."""
+    used = busy()
+    time.sleep(seconds)
+    return (busy() - used) / seconds
 
 
 def busy():

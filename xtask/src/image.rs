@@ -38,7 +38,7 @@ impl Recipe {
             names: words(&[OWN_IMAGE]),
             packages: words(&["busybox-static", "ca-certificates", "git", "openssh-client"]),
             files: vec![(crate::agent::build()?, "testudo-agent".to_owned())],
-            writable: words(&["data", "testkube", USER_HOME]),
+            writable: words(&[".testudo", "data", "testkube", USER_HOME]),
             settings: Settings {
                 user: Some(format!("{USER}:{USER}")),
                 // Also for users that nobody has heard of, who would have none.

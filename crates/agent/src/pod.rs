@@ -24,14 +24,13 @@ pub const FOLDER: &str = "/.testudo";
 pub const PROGRAM: &str = "/.testudo/agent";
 /// Where the agent is in our own image.
 pub const OWN_PROGRAM: &str = "/testudo-agent";
-/// The file with the unit's [`credentials`].
+/// The variable with the unit's [`credentials`], and the file with them where a pod has no variable of its own.
+pub const KEY_VARIABLE: &str = "TESTUDO_KEY";
 pub const KEY: &str = "/.testudo-key";
 /// Directories that the containers of a unit share, beside [`FOLDER`].
 pub const SHARED: &[&str] = &["data", "tmp", "testkube"];
 /// Seconds without a word from anybody after which the unit is stopped.
 pub const ORPHAN_LIMIT: &str = "TESTUDO_ORPHAN_LIMIT";
-/// Length of a key in front of the unit's name.
-const KEY_LENGTH: usize = 32;
 /// Where the kubelet looks for the last message of a container.
 const EPITAPH: &str = "/dev/termination-log";
 
@@ -68,14 +67,30 @@ pub fn main() -> i32 {
     }
 }
 
-/// What a unit in a pod is given to show who it is: its key, then its name.
-pub fn credentials(key: &Key, unit: &str) -> Vec<u8> {
-    [&key.0[..], unit.as_bytes()].concat()
+/// What a unit in a pod is given to show who it is: its key in hexadecimal digits, then its name.
+pub fn credentials(key: &Key, unit: &str) -> String {
+    let mut text: String = key.0.iter().map(|byte| format!("{byte:02x}")).collect();
+    text.push(' ');
+    text.push_str(unit);
+    text
 }
 
-fn parse(credentials: &[u8]) -> io::Result<(Key, String)> {
-    let (key, unit) = credentials.split_first_chunk::<KEY_LENGTH>().ok_or(io::ErrorKind::InvalidData)?;
-    Ok((Key(*key), String::from_utf8(unit.to_vec()).map_err(io::Error::other)?))
+fn parse(credentials: &str) -> Option<(Key, String)> {
+    let (digits, unit) = credentials.split_once(' ')?;
+    let mut key = Key([0; _]);
+    if digits.len() != 2 * key.0.len() {
+        return None;
+    }
+    for (at, byte) in key.0.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(digits.get(2 * at..2 * at + 2)?, 16).ok()?;
+    }
+    Some((key, unit.to_owned()))
+}
+
+/// The unit's key and name.
+fn identity() -> io::Result<(Key, String)> {
+    let credentials = env::var(KEY_VARIABLE).or_else(|_| fs::read_to_string(KEY))?;
+    parse(&credentials).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 fn install() -> io::Result<()> {
@@ -135,7 +150,7 @@ fn lead() -> io::Result<()> {
     let said = |what: &'static str| move |error: io::Error| io::Error::other(format!("{what}: {error}"));
     // Commands may run under the same uid: they are not to read what stands in here.
     sys::hide_from_others().map_err(said("hiding its memory"))?;
-    let (key, unit) = fs::read(KEY).and_then(|bytes| parse(&bytes)).map_err(said("the unit's key"))?;
+    let (key, unit) = identity().map_err(said("the unit's key"))?;
     let folder = Path::new(FOLDER).join("unit");
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true).mode(0o700).create(folder.join("packs")).map_err(said("the unit's folder"))?;

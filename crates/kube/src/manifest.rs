@@ -9,7 +9,7 @@ use k8s_openapi::ByteString;
 use serde_json::{Value, json};
 use testudo_agent::pod;
 use testudo_core::{
-    plan::{ContainerPlan, Containers, Reference, ReferenceKind, Role, containers, source_name},
+    plan::{ContainerPlan, Containers, Reference, ReferenceKind, Role, containers, shortened, source_name},
     run::UnitKey,
 };
 use testudo_engine::UnitSpec;
@@ -23,9 +23,11 @@ use crate::{
 pub(crate) const INDEX: &str = "batch.kubernetes.io/job-completion-index";
 /// The variable that holds it.
 const INDEX_VARIABLE: &str = "TESTUDO_INDEX";
-/// The volume that the containers of a unit share, and the one with its key.
-const VOLUME: &str = "testudo";
+/// The volume with a unit's key.
 const KEY_VOLUME: &str = "testudo-key";
+/// What the names of empty volumes start with that the containers of a unit share. Each folder has a volume to itself:
+/// for a part of one the kubelet starts two processes at the start, and two at the end.
+const EMPTY: &str = "testudo-empty-";
 /// The group that may write to shared volumes, as in our own image.
 const GROUP: u32 = 1001;
 
@@ -55,7 +57,7 @@ pub fn secret(unit: &UnitSpec, settings: &Settings) -> Value {
     let data: BTreeMap<String, ByteString> = units
         .map(|(index, name)| {
             let key = settings.key.of(&unit.execution, &name);
-            (index.to_string(), ByteString(pod::credentials(&key, &name)))
+            (index.to_string(), ByteString(pod::credentials(&key, &name).into_bytes()))
         })
         .collect();
     json!({
@@ -137,15 +139,22 @@ fn pod_spec(unit: &UnitSpec, settings: &Settings, chosen: &Value, deadline: Opti
     if list.iter().any(|one| one.image.is_some()) {
         first.push(installer(settings));
     }
-    let mut all = Vec::new();
+    let (mut all, mut empty) = (Vec::new(), BTreeSet::new());
     for (number, one) in list.iter().enumerate() {
         let folders = foreign_folders(one);
-        let made = container(unit, settings, number, one, &folders);
+        let mounts = if list.len() == 1 && has_all(one, &folders) { Vec::new() } else { shared(one, number, &folders) };
+        empty.extend(
+            mounts.iter().map(|mount| mount["name"].clone()).filter_map(|name| name.as_str().map(str::to_owned)),
+        );
+        let made = container(unit, settings, number, one, mounts);
         if !folders.is_empty() {
             first.push(seeder(&made, number, &folders));
         }
         all.push(made);
     }
+    let mut volumes =
+        vec![json!({"name": KEY_VOLUME, "secret": {"secretName": names::job(unit), "defaultMode": 0o444}})];
+    volumes.extend(empty.iter().map(|name| json!({"name": name, "emptyDir": {}})));
     let mut spec = json!({
         "restartPolicy": "Never",
         "automountServiceAccountToken": false,
@@ -153,10 +162,7 @@ fn pod_spec(unit: &UnitSpec, settings: &Settings, chosen: &Value, deadline: Opti
         "terminationGracePeriodSeconds": settings.grace.as_secs(),
         "securityContext": {"fsGroup": GROUP, "seccompProfile": {"type": "RuntimeDefault"}},
         "containers": all,
-        "volumes": [
-            {"name": VOLUME, "emptyDir": {}},
-            {"name": KEY_VOLUME, "secret": {"secretName": names::job(unit), "defaultMode": 0o444}},
-        ],
+        "volumes": volumes,
     });
     if !first.is_empty() {
         spec["initContainers"] = json!(first);
@@ -202,18 +208,26 @@ pub fn claims(unit: &UnitSpec, settings: &Settings) -> Vec<(String, Value)> {
 }
 
 /// One of a unit's containers; the first leads, the others lend themselves.
-fn container(unit: &UnitSpec, settings: &Settings, number: usize, plan: &ContainerPlan, folders: &[String]) -> Value {
-    let mut mounts = vec![mount(pod::FOLDER, "agent")];
-    mounts.extend(pod::SHARED.iter().map(|name| mount(&format!("/{name}"), name)));
-    let volumes = plan.volumes.iter().map(|path| mount(path, &format!("volumes/{}", names::label(path))));
-    mounts.extend(volumes);
-    mounts.extend(folders.iter().enumerate().map(|(at, folder)| mount(folder, &seed(number, at))));
+fn container(
+    unit: &UnitSpec,
+    settings: &Settings,
+    number: usize,
+    plan: &ContainerPlan,
+    mut mounts: Vec<Value>,
+) -> Value {
     let mut command = vec![program(plan).to_owned()];
     let (mut env, mut env_from) = (told(settings), Vec::new());
     if number == 0 {
         command.push(pod::LEAD.to_owned());
-        let index = format!("$({INDEX_VARIABLE})");
-        mounts.push(json!({"name": KEY_VOLUME, "mountPath": pod::KEY, "subPathExpr": index, "readOnly": true}));
+        if unit.block.is_some() {
+            // No other way gives each of a Job's pods a value of its own and none of the others'.
+            env.push(json!({"name": INDEX_VARIABLE, "valueFrom": {"fieldRef": {"fieldPath": format!("metadata.annotations['{INDEX}']")}}}));
+            let index = format!("$({INDEX_VARIABLE})");
+            mounts.push(json!({"name": KEY_VOLUME, "mountPath": pod::KEY, "subPathExpr": index, "readOnly": true}));
+        } else {
+            let key = json!({"name": names::job(unit), "key": "0"});
+            env.push(json!({"name": pod::KEY_VARIABLE, "valueFrom": {"secretKeyRef": key}}));
+        }
         references(unit, settings, &mut env, &mut env_from);
         sources(unit, &mut env);
     } else {
@@ -248,8 +262,29 @@ fn program(plan: &ContainerPlan) -> &'static str {
     if plan.image.is_none() { pod::OWN_PROGRAM } else { pod::PROGRAM }
 }
 
-fn mount(path: &str, sub: &str) -> Value {
-    json!({"name": VOLUME, "mountPath": path, "subPath": sub})
+/// Whether a container has in its image all folders that others get as volumes, and can write there.
+fn has_all(plan: &ContainerPlan, folders: &[String]) -> bool {
+    let read_only = json!(plan.settings)["securityContext"]["readOnlyRootFilesystem"] == json!(true);
+    plan.image.is_none() && plan.volumes.is_empty() && folders.is_empty() && !read_only
+}
+
+/// The folders that a container shares with others, or that its image may not have or not let be written to.
+fn shared(plan: &ContainerPlan, number: usize, folders: &[String]) -> Vec<Value> {
+    let mut mounts = vec![mount(pod::FOLDER, AGENT)];
+    mounts.extend(pod::SHARED.iter().map(|name| mount(&format!("/{name}"), name)));
+    mounts.extend(plan.volumes.iter().map(|path| mount(path, &shortened(&format!("volume{path}"), 40))));
+    mounts.extend(folders.iter().enumerate().map(|(at, folder)| mount(folder, &seed(number, at))));
+    let own: Vec<&str> =
+        plan.settings.get_items("volumeMounts").iter().filter_map(|one| one.get_str("mountPath")).collect();
+    mounts.retain(|mount| !mount["mountPath"].as_str().is_some_and(|path| own.contains(&path)));
+    mounts
+}
+
+/// The volume that the agent is brought in.
+const AGENT: &str = "agent";
+
+fn mount(path: &str, volume: &str) -> Value {
+    json!({"name": format!("{EMPTY}{volume}"), "mountPath": path})
 }
 
 /// Fields of `over` win; maps are joined.
@@ -269,7 +304,7 @@ fn overlay(under: &mut Value, over: &Value) {
 fn seeder(container: &Value, number: usize, folders: &[String]) -> Value {
     let mut command = vec![container["command"][0].clone(), json!(pod::SEED)];
     command.extend(folders.iter().map(|folder| json!(folder)));
-    let mut mounts = vec![mount(pod::FOLDER, "agent")];
+    let mut mounts = vec![mount(pod::FOLDER, AGENT)];
     mounts.extend((0..folders.len()).map(|at| mount(&format!("{}/{at}", pod::SEEDS), &seed(number, at))));
     let mut made = container.clone();
     made["name"] = json!(format!("files-{}", number + 1));
@@ -280,9 +315,9 @@ fn seeder(container: &Value, number: usize, folders: &[String]) -> Value {
     made
 }
 
-/// Where the copy of a folder lies in the shared volume.
+/// The volume with the copy of a folder.
 fn seed(container: usize, folder: usize) -> String {
-    format!("seeds/{container}/{folder}")
+    format!("seed-{container}-{folder}")
 }
 
 /// Folders of a container's image that `content.files` are put into. Commands see a copy of each, which may be written
@@ -313,7 +348,7 @@ fn installer(settings: &Settings) -> Value {
         "image": settings.image,
         "imagePullPolicy": "IfNotPresent",
         "command": [pod::OWN_PROGRAM, pod::INSTALL],
-        "volumeMounts": [mount(pod::FOLDER, "agent")],
+        "volumeMounts": [mount(pod::FOLDER, AGENT)],
         "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
         "securityContext": {
             "allowPrivilegeEscalation": false,
@@ -326,11 +361,7 @@ fn installer(settings: &Settings) -> Value {
 
 /// What an agent is told beforehand.
 fn told(settings: &Settings) -> Vec<Value> {
-    let index = format!("metadata.annotations['{INDEX}']");
-    vec![
-        json!({"name": INDEX_VARIABLE, "valueFrom": {"fieldRef": {"fieldPath": index}}}),
-        json!({"name": pod::ORPHAN_LIMIT, "value": settings.orphan_limit.as_secs().to_string()}),
-    ]
+    vec![json!({"name": pod::ORPHAN_LIMIT, "value": settings.orphan_limit.as_secs().to_string()})]
 }
 
 /// Values that the cluster puts in without our reading them.

@@ -1,6 +1,11 @@
 //! The runner: the only one here that waits.
 
-use std::{collections::BTreeSet, io, time::Duration};
+use std::{
+    collections::BTreeSet,
+    io,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use futures::{
@@ -18,7 +23,7 @@ use kube::{
 use serde_json::{Value, json};
 use testudo_core::plan::Role;
 use testudo_engine::{Duplex, Reap, Runner, RunnerError, Sighting, UnitSpec};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use crate::{
     RootKey,
@@ -61,11 +66,17 @@ pub struct KubeRunner {
     settings: Settings,
     watches: Watches,
     jobs: Jobs,
+    /// How many pods are about to start.
+    starting: AtomicUsize,
 }
 
-/// Between attempts to reach a pod that is not known to run yet: what the kubelet knows comes a second late.
+/// Between attempts to reach a pod that is not known to run yet. What the kubelet says of it comes a second late, which
+/// is half of a short run; but each attempt costs the cluster 15 ms of CPU.
 const EAGER: Duration = Duration::from_millis(150);
-const PATIENT: Duration = Duration::from_secs(2);
+/// For how long that is tried. Where a pod takes longer to start, the second matters less.
+const EAGERNESS: Duration = Duration::from_secs(2);
+/// Nor is it tried where more of them are about to start, and the nodes have enough to do.
+const EAGER_PODS: usize = 3;
 
 impl KubeRunner {
     /// Runs units in the cluster and namespace that the environment leads to: see [`Cluster::find`].
@@ -73,7 +84,7 @@ impl KubeRunner {
         let Cluster { client, way, namespace, server: _ } = Cluster::find(namespace).await?;
         let settings = settings(namespace);
         let watches = Watches::begin(&client, &settings.namespace, &settings.root);
-        Ok(KubeRunner { client, way, settings, watches, jobs: Jobs::default() })
+        Ok(KubeRunner { client, way, settings, watches, jobs: Jobs::default(), starting: AtomicUsize::new(0) })
     }
 
     fn api<K>(&self) -> Api<K>
@@ -191,7 +202,7 @@ impl Runner for KubeRunner {
     async fn connect(&self, unit: &UnitSpec) -> Result<Box<dyn Duplex>, RunnerError> {
         let key = self.settings.key.of(&unit.execution, &unit.key.to_string());
         let mut views = self.watches.of(unit);
-        let mut pause = EAGER;
+        let mut eager = None;
         self.watches.listed().await;
         loop {
             let view = views.borrow_and_update().clone();
@@ -201,17 +212,26 @@ impl Runner for KubeRunner {
                 Sighting::Ended { .. } => std::future::pending().await,
                 Sighting::Waiting { .. } | Sighting::Leaving { .. } | Sighting::Present { .. } => {}
             }
-            if let Some(pod) = view.pod.filter(|pod| observe::may_answer(pod)) {
-                let running = observe::leads(&pod);
-                match reach(self.way, &self.client, &self.settings.namespace, &pod, &key).await {
-                    Ok(stream) => return Ok(stream),
-                    Err(error) if running => return Err(RunnerError::Unreachable(error)),
-                    Err(_) => {}
+            let gone = || RunnerError::Gone("it was reaped".to_owned());
+            let Some(pod) = view.pod.filter(|pod| observe::may_answer(pod)) else {
+                views.changed().await.map_err(|_| gone())?;
+                continue;
+            };
+            let running = observe::leads(&pod);
+            if !running {
+                tokio::select! {
+                    biased;
+                    changed = views.changed() => {
+                        changed.map_err(|_| gone())?;
+                        continue;
+                    }
+                    () = eager.get_or_insert_with(|| Eager::new(&self.starting)).turn() => {}
                 }
-                let _ = timeout(pause, views.changed()).await;
-                pause = (pause * 5 / 4).min(PATIENT);
-            } else if views.changed().await.is_err() {
-                return Err(RunnerError::Gone("it was reaped".to_owned()));
+            }
+            match reach(self.way, &self.client, &self.settings.namespace, &pod, &key).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) if running => return Err(RunnerError::Unreachable(error)),
+                Err(_) => {}
             }
         }
     }
@@ -233,6 +253,41 @@ impl Runner for KubeRunner {
         }
         self.watches.forget(unit);
         Ok(())
+    }
+}
+
+/// The attempts to reach a pod that is not known to run yet.
+struct Eager<'a> {
+    /// How many pods are waited for so.
+    starting: &'a AtomicUsize,
+    began: Option<Instant>,
+    attempts: u32,
+}
+
+impl<'a> Eager<'a> {
+    fn new(starting: &'a AtomicUsize) -> Self {
+        starting.fetch_add(1, Ordering::Relaxed);
+        Eager { starting, began: None, attempts: 0 }
+    }
+
+    /// Waits until the next attempt; for ever once there were enough.
+    async fn turn(&mut self) {
+        if self.attempts > 0 {
+            sleep(EAGER * 5_u32.pow(self.attempts - 1) / 4_u32.pow(self.attempts - 1)).await;
+        }
+        while self.starting.load(Ordering::Relaxed) > EAGER_PODS {
+            sleep(EAGER).await;
+        }
+        if self.began.get_or_insert_with(Instant::now).elapsed() > EAGERNESS {
+            std::future::pending::<()>().await;
+        }
+        self.attempts += 1;
+    }
+}
+
+impl Drop for Eager<'_> {
+    fn drop(&mut self) {
+        self.starting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
