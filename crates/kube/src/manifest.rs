@@ -15,7 +15,7 @@ use testudo_core::{
 use testudo_engine::UnitSpec;
 
 use crate::{
-    names::{self, EXECUTION, MANAGED, PLACE, ROLE, ROOT, WORKFLOW},
+    names::{self, EXECUTION, FOREIGN, MANAGED, PLACE, ROLE, ROOT, WORKFLOW},
     runner::Settings,
 };
 
@@ -32,22 +32,27 @@ const EMPTY: &str = "testudo-empty-";
 const GROUP: u32 = 1001;
 
 /// Labels of everything that belongs to a unit.
-fn labels(unit: &UnitSpec, settings: &Settings) -> BTreeMap<&'static str, String> {
+fn labels(unit: &UnitSpec, settings: &Settings) -> BTreeMap<String, String> {
     let role = match unit.plan.role {
         Role::Main => "main",
         Role::Worker => "worker",
         Role::Service(_) => "service",
     };
-    BTreeMap::from([
+    let (execution, workflow) = (names::label(&unit.execution), names::label(&settings.workflow));
+    let own = [
         (MANAGED.0, MANAGED.1.to_owned()),
         (ROOT, names::label(&settings.root)),
-        (EXECUTION, names::label(&unit.execution)),
-        (WORKFLOW, names::label(&settings.workflow)),
+        (EXECUTION, execution.clone()),
+        (WORKFLOW, workflow.clone()),
         (ROLE, role.to_owned()),
-        ("testkube.io/root", names::label(&unit.execution)),
-        ("testkube.io/resource", names::job(unit)),
-        ("testkube.io/workflow-name", names::label(&settings.workflow)),
-    ])
+    ];
+    let mut labels: BTreeMap<String, String> = own.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    for prefix in FOREIGN {
+        labels.insert(format!("{prefix}/root"), execution.clone());
+        labels.insert(format!("{prefix}/resource"), names::job(unit));
+        labels.insert(format!("{prefix}/workflow-name"), workflow.clone());
+    }
+    labels
 }
 
 /// The Secret of a Job: for each of its pods what that unit is called, and its key.
@@ -63,7 +68,7 @@ pub fn secret(unit: &UnitSpec, settings: &Settings) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": {"name": names::job(unit), "namespace": settings.namespace, "labels": labels(unit, settings)},
+        "metadata": {"name": names::job(unit), "namespace": names::namespace(unit, settings), "labels": labels(unit, settings)},
         "immutable": true,
         "data": data,
     })
@@ -76,17 +81,12 @@ pub fn job(unit: &UnitSpec, settings: &Settings) -> Value {
     let (size, parallelism) = unit.block.as_ref().map_or((1, 1), |block| (block.units.len(), block.parallelism));
     let chosen = json!(unit.plan.job);
     let pod = json!(unit.plan.pod);
-    let mut pod_labels = json!(labels);
-    overlay(&mut pod_labels, &pod["labels"]);
-    let mut pod_annotations = annotations.clone();
-    overlay(&mut pod_annotations, &pod["annotations"]);
+    let labels = json!(labels);
+    let pod_labels = over(&pod["labels"], &labels);
     // What takes nodes away for good should look for others: a run that is moved is a run that is lost.
-    for keep in ["cluster-autoscaler.kubernetes.io/safe-to-evict", "karpenter.sh/do-not-disrupt"] {
-        let value = if keep.ends_with("evict") { "false" } else { "true" };
-        if pod_annotations.get(keep).is_none() {
-            pod_annotations[keep] = json!(value);
-        }
-    }
+    let mut pod_annotations =
+        json!({"cluster-autoscaler.kubernetes.io/safe-to-evict": "false", "karpenter.sh/do-not-disrupt": "true"});
+    overlay(&mut pod_annotations, &over(&pod["annotations"], &annotations));
     let mut spec = json!({
         "completions": size,
         // A pod ends when it hears that it may, so this many units are under way at a time.
@@ -103,10 +103,7 @@ pub fn job(unit: &UnitSpec, settings: &Settings) -> Value {
     if settings.queue.is_some() {
         spec["suspend"] = json!(true);
     }
-    let mut labels = json!(labels);
-    overlay(&mut labels, &chosen["labels"]);
-    let mut annotations = annotations;
-    overlay(&mut annotations, &chosen["annotations"]);
+    let mut labels = over(&chosen["labels"], &labels);
     if let Some(queue) = &settings.queue {
         labels["kueue.x-k8s.io/queue-name"] = json!(queue);
     }
@@ -115,12 +112,19 @@ pub fn job(unit: &UnitSpec, settings: &Settings) -> Value {
         "kind": "Job",
         "metadata": {
             "name": names::job(unit),
-            "namespace": settings.namespace,
+            "namespace": names::namespace(unit, settings),
             "labels": labels,
-            "annotations": annotations,
+            "annotations": over(&chosen["annotations"], &annotations),
         },
         "spec": spec,
     })
+}
+
+/// What somebody chose, with what has to be as it is.
+fn over(chosen: &Value, own: &Value) -> Value {
+    let mut all = chosen.clone();
+    overlay(&mut all, own);
+    all
 }
 
 /// A limit that only counts where ours does not: the agent's comes first, with time to end in order. It is the pod's
@@ -195,7 +199,8 @@ pub fn claims(unit: &UnitSpec, settings: &Settings) -> Vec<(String, Value)> {
     let claims = chosen.as_object().into_iter().flatten();
     claims
         .map(|(name, spec)| {
-            let metadata = json!({"name": name, "namespace": settings.namespace, "labels": labels(unit, settings)});
+            let metadata =
+                json!({"name": name, "namespace": names::namespace(unit, settings), "labels": labels(unit, settings)});
             let claim = json!({
                 "apiVersion": "v1",
                 "kind": "PersistentVolumeClaim",

@@ -3,6 +3,8 @@
 use testudo_core::plan::{LONGEST_NAME, shortened};
 use testudo_engine::UnitSpec;
 
+use crate::runner::Settings;
+
 /// Who says that an object is ours.
 pub const MANAGED: (&str, &str) = ("app.kubernetes.io/managed-by", "testudo");
 /// The run that an object belongs to: an execution with all that it started.
@@ -13,6 +15,8 @@ pub(crate) const EXECUTION: &str = "testudo.dev/execution";
 pub(crate) const WORKFLOW: &str = "testudo.dev/workflow";
 /// What the unit is to its execution.
 pub(crate) const ROLE: &str = "testudo.dev/role";
+/// What others name the labels by which people select executions, resources and workflows.
+pub(crate) const FOREIGN: &[&str] = &["testkube.io", "testworkflows.testkube.io"];
 /// Where in its execution a Job hangs, as an annotation: it may hold what no label may. Each pod of it is a unit.
 pub(crate) const PLACE: &str = "testudo.dev/place";
 /// Who owns the fields that we set.
@@ -23,6 +27,12 @@ pub(crate) fn place(unit: &UnitSpec) -> (String, usize) {
         Some(block) => (block.place.clone(), block.index),
         None => (unit.key.to_string(), 0),
     }
+}
+
+/// Where a unit's objects are: in the namespace that `job.namespace` names, else in the run's.
+pub(crate) fn namespace<'a>(unit: &'a UnitSpec, settings: &'a Settings) -> &'a str {
+    let named = unit.plan.job.as_ref().and_then(|job| job.get_str("namespace"));
+    named.filter(|name| !name.is_empty()).unwrap_or(&settings.namespace)
 }
 
 /// The name of the Job and the Secret of a place.

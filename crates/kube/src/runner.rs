@@ -1,9 +1,12 @@
 //! The runner: the only one here that waits.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -64,17 +67,20 @@ pub struct KubeRunner {
     client: Client,
     way: Way,
     settings: Settings,
-    watches: Watches,
+    /// By namespace: that of the run, and those that workflows name.
+    watches: Mutex<BTreeMap<String, Arc<Watches>>>,
     jobs: Jobs,
     /// How many pods are about to start.
     starting: AtomicUsize,
 }
 
-/// Between attempts to reach a pod that is not known to run yet. What the kubelet says of it comes a second late, which
-/// is half of a short run; but each attempt costs the cluster 15 ms of CPU.
+/// Before the first attempt to reach a pod that is not known to run yet: none is there sooner. What the kubelet says of
+/// it comes a second late, which is half of a short run; but each attempt costs the cluster 15 ms of CPU.
+const FIRST: Duration = Duration::from_millis(250);
+/// Before the second one; later ones wait longer.
 const EAGER: Duration = Duration::from_millis(150);
 /// For how long that is tried. Where a pod takes longer to start, the second matters less.
-const EAGERNESS: Duration = Duration::from_secs(2);
+const EAGERNESS: Duration = Duration::from_millis(1200);
 /// Nor is it tried where more of them are about to start, and the nodes have enough to do.
 const EAGER_PODS: usize = 3;
 
@@ -83,20 +89,38 @@ impl KubeRunner {
     pub async fn new(namespace: Option<&str>, settings: impl FnOnce(String) -> Settings) -> Result<Self, KubeError> {
         let Cluster { client, way, namespace, server: _ } = Cluster::find(namespace).await?;
         let settings = settings(namespace);
-        let watches = Watches::begin(&client, &settings.namespace, &settings.root);
-        Ok(KubeRunner { client, way, settings, watches, jobs: Jobs::default(), starting: AtomicUsize::new(0) })
+        let (watches, jobs, starting) = (Mutex::default(), Jobs::default(), AtomicUsize::new(0));
+        let runner = KubeRunner { client, way, settings, watches, jobs, starting };
+        runner.watching(&runner.settings.namespace);
+        Ok(runner)
     }
 
-    fn api<K>(&self) -> Api<K>
+    /// What is known of a namespace, which is looked at from the first unit in it on.
+    fn watching(&self, namespace: &str) -> Arc<Watches> {
+        let mut all = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(watches) = all.get(namespace) {
+            return watches.clone();
+        }
+        let watches = Arc::new(Watches::begin(&self.client, namespace, &self.settings.root));
+        all.insert(namespace.to_owned(), watches.clone());
+        watches
+    }
+
+    /// What is known of the namespace of a unit.
+    fn around(&self, unit: &UnitSpec) -> Arc<Watches> {
+        self.watching(names::namespace(unit, &self.settings))
+    }
+
+    fn api<K>(&self, namespace: &str) -> Api<K>
     where
         K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope>,
         K::DynamicType: Default,
     {
-        Api::namespaced(self.client.clone(), &self.settings.namespace)
+        Api::namespaced(self.client.clone(), namespace)
     }
 
     /// Makes an object be as it should.
-    async fn apply<K>(&self, name: &str, object: &Value) -> Result<K, RunnerError>
+    async fn apply<K>(&self, unit: &UnitSpec, name: &str, object: &Value) -> Result<K, RunnerError>
     where
         K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope>
             + Clone
@@ -105,7 +129,7 @@ impl KubeRunner {
         K::DynamicType: Default,
     {
         let params = PatchParams::apply(FIELD_MANAGER).force();
-        match self.api::<K>().patch(name, &params, &Patch::Apply(object)).await {
+        match self.api::<K>(names::namespace(unit, &self.settings)).patch(name, &params, &Patch::Apply(object)).await {
             Ok(object) => Ok(object),
             Err(error) => Err(failed(error).await),
         }
@@ -119,18 +143,18 @@ impl KubeRunner {
         let uid = if let Some(job) = known {
             job.uid
         } else {
-            let job = JobView::of(&self.apply(&name, &manifest::job(unit, &self.settings)).await?);
-            self.watches.made(unit, &job);
+            let job = JobView::of(&self.apply(unit, &name, &manifest::job(unit, &self.settings)).await?);
+            self.around(unit).made(unit, &job);
             job.uid
         };
         // The Job comes first, so that all else goes with it; the kubelet asks for the Secret later than this.
         let owners = json!([{"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": uid}]);
         let mut secret = manifest::secret(unit, &self.settings);
         secret["metadata"]["ownerReferences"] = owners.clone();
-        self.apply::<Secret>(&name, &secret).await?;
+        self.apply::<Secret>(unit, &name, &secret).await?;
         for (name, mut claim) in manifest::claims(unit, &self.settings) {
             claim["metadata"]["ownerReferences"] = owners.clone();
-            self.apply::<PersistentVolumeClaim>(&name, &claim).await?;
+            self.apply::<PersistentVolumeClaim>(unit, &name, &claim).await?;
         }
         Ok(())
     }
@@ -139,17 +163,25 @@ impl KubeRunner {
     async fn remove(&self, unit: &UnitSpec, name: &str) -> Result<(), RunnerError> {
         let background = Some(PropagationPolicy::Background);
         let how = DeleteParams { propagation_policy: background, ..DeleteParams::default() };
-        if matches!(unit.plan.role, Role::Main) && self.watches.others(unit) && !self.jobs.any_stays() {
-            return self.remove_all::<Job>(&how, &format!("{EXECUTION}={}", names::label(&unit.execution))).await;
+        let namespace = names::namespace(unit, &self.settings);
+        if matches!(unit.plan.role, Role::Main) && !self.jobs.any_stays() {
+            let all = self.watches.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            for (namespace, _) in all.iter().filter(|(_, watches)| watches.others(unit)) {
+                let labels = format!("{EXECUTION}={}", names::label(&unit.execution));
+                self.remove_all::<Job>(namespace, &how, &labels).await?;
+            }
+            if all.get(namespace).is_some_and(|watches| watches.others(unit)) {
+                return Ok(());
+            }
         }
-        match self.api::<Job>().delete(name, &how).await {
+        match self.api::<Job>(namespace).delete(name, &how).await {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
             Err(error) => Err(failed(error).await),
         }
     }
 
-    async fn remove_all<K>(&self, how: &DeleteParams, labels: &str) -> Result<(), RunnerError>
+    async fn remove_all<K>(&self, namespace: &str, how: &DeleteParams, labels: &str) -> Result<(), RunnerError>
     where
         K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope>
             + Clone
@@ -157,7 +189,7 @@ impl KubeRunner {
             + serde::de::DeserializeOwned,
         K::DynamicType: Default,
     {
-        match self.api::<K>().delete_collection(how, &ListParams::default().labels(labels)).await {
+        match self.api::<K>(namespace).delete_collection(how, &ListParams::default().labels(labels)).await {
             Ok(_) => Ok(()),
             Err(error) => Err(failed(error).await),
         }
@@ -167,8 +199,9 @@ impl KubeRunner {
 #[async_trait]
 impl Runner for KubeRunner {
     async fn ensure(&self, unit: &UnitSpec) -> Result<(), RunnerError> {
-        self.watches.listed().await;
-        let known = self.watches.of(unit).borrow().clone();
+        let watches = self.around(unit);
+        watches.listed().await;
+        let known = watches.of(unit).borrow().clone();
         if known.removed.is_some() || known.pod.is_some() {
             return Ok(());
         }
@@ -180,7 +213,8 @@ impl Runner for KubeRunner {
     }
 
     fn observe(&self, unit: &UnitSpec) -> BoxStream<'static, Sighting> {
-        let (view, listed) = (self.watches.of(unit), self.watches.listed());
+        let watches = self.around(unit);
+        let (view, listed) = (watches.of(unit), watches.listed());
         // Not yet said, said before, or over.
         let state = Some((view, None::<Sighting>));
         let sightings = unfold(state, |state| async move {
@@ -201,9 +235,10 @@ impl Runner for KubeRunner {
 
     async fn connect(&self, unit: &UnitSpec) -> Result<Box<dyn Duplex>, RunnerError> {
         let key = self.settings.key.of(&unit.execution, &unit.key.to_string());
-        let mut views = self.watches.of(unit);
+        let watches = self.around(unit);
+        let mut views = watches.of(unit);
         let mut eager = None;
-        self.watches.listed().await;
+        watches.listed().await;
         loop {
             let view = views.borrow_and_update().clone();
             match observe::sighting(&view) {
@@ -228,7 +263,7 @@ impl Runner for KubeRunner {
                     () = eager.get_or_insert_with(|| Eager::new(&self.starting)).turn() => {}
                 }
             }
-            match reach(self.way, &self.client, &self.settings.namespace, &pod, &key).await {
+            match reach(self.way, &self.client, names::namespace(unit, &self.settings), &pod, &key).await {
                 Ok(stream) => return Ok(stream),
                 Err(error) if running => return Err(RunnerError::Unreachable(error)),
                 Err(_) => {}
@@ -242,16 +277,16 @@ impl Runner for KubeRunner {
             let (_, index) = names::place(unit);
             let pods = format!("batch.kubernetes.io/job-name={name},{INDEX}={index}");
             let at_once = DeleteParams::default().grace_period(0);
-            self.remove_all::<Pod>(&at_once, &pods).await?;
+            self.remove_all::<Pod>(names::namespace(unit, &self.settings), &at_once, &pods).await?;
         }
         // A pod that has heard that it may go ends by itself, and the next unit of its Job takes its turn.
         let made = self.jobs.of(unit);
         if made.leave(unit) {
             self.remove(unit, &name).await?;
-            self.watches.removed(unit);
+            self.around(unit).removed(unit);
             self.jobs.forget(unit);
         }
-        self.watches.forget(unit);
+        self.around(unit).forget(unit);
         Ok(())
     }
 }
@@ -272,13 +307,9 @@ impl<'a> Eager<'a> {
 
     /// Waits until the next attempt; for ever once there were enough.
     async fn turn(&mut self) {
-        if self.attempts > 0 {
-            sleep(EAGER * 5_u32.pow(self.attempts - 1) / 4_u32.pow(self.attempts - 1)).await;
-        }
-        while self.starting.load(Ordering::Relaxed) > EAGER_PODS {
-            sleep(EAGER).await;
-        }
-        if self.began.get_or_insert_with(Instant::now).elapsed() > EAGERNESS {
+        let began = *self.began.get_or_insert_with(Instant::now);
+        sleep(self.attempts.checked_sub(1).map_or(FIRST, |more| EAGER * 5_u32.pow(more) / 4_u32.pow(more))).await;
+        if self.starting.load(Ordering::Relaxed) > EAGER_PODS || began.elapsed() > EAGERNESS {
             std::future::pending::<()>().await;
         }
         self.attempts += 1;

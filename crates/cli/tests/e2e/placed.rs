@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::harness::{Ended, Place, fixture, until};
+use crate::harness::{Ended, Place, cluster::Namespace, fixture, until};
 
 #[test]
 #[ignore = "needs a cluster"]
@@ -56,6 +56,40 @@ fn the_example_runs_as_it_does_on_this_machine() {
     let reports = place.artifacts("quickstart-1");
     assert_eq!(reports.iter().filter(|name| name.ends_with("junit.xml")).count(), 8, "{reports:?}");
     place.cluster().is_soon_empty();
+}
+
+#[test]
+#[ignore = "needs a cluster"]
+fn units_are_in_the_namespace_that_is_named_and_are_found_by_their_labels() {
+    let (place, other) = (Place::on_cluster(), Namespace::new());
+    let field = |path: &str| json!({"fieldRef": {"fieldPath": path}});
+    let env = json!([
+        {"name": "WHERE", "valueFrom": field("metadata.namespace")},
+        {"name": "OURS", "valueFrom": field("metadata.labels['testudo.dev/workflow']")},
+        {"name": "FIRST", "valueFrom": field("metadata.labels['testkube.io/workflow-name']")},
+        {"name": "SECOND", "valueFrom": field("metadata.labels['testworkflows.testkube.io/workflow-name']")},
+        {"name": "MANAGED", "valueFrom": field("metadata.labels['app.kubernetes.io/managed-by']")},
+    ]);
+    let says = |what: &str| format!("echo {what} $WHERE $OURS $FIRST $SECOND $MANAGED");
+    let spec = json!({
+        "job": {"namespace": other.name()},
+        // What units are found by is not to be chosen.
+        "pod": {"labels": {"app.kubernetes.io/managed-by": "me"}},
+        "container": {"env": env},
+        "steps": [
+            {"shell": says("main")},
+            {"parallel": {"count": 2, "shell": says("worker")}},
+            {"parallel": {"count": 1, "job": {"namespace": place.cluster().name()}, "shell": says("back")}},
+        ],
+    });
+    let ended = run(&place, "elsewhere", &spec, &[]);
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+    for (what, namespace) in [("main", &other), ("worker", &other), ("back", place.cluster())] {
+        let line = format!("{what} {} elsewhere elsewhere elsewhere testudo\n", namespace.name());
+        assert!(ended.stdout.contains(&line), "{line}{}", ended.stdout);
+    }
+    place.cluster().is_soon_empty();
+    other.is_soon_empty();
 }
 
 /// A fragment of the manual, over what it is put on.
