@@ -40,7 +40,10 @@ pub async fn default_namespace() -> Option<String> {
 }
 
 async fn config() -> Result<(Config, Way), KubeError> {
-    if let Ok(config) = Config::incluster() {
+    // Whoever names another cluster means that one, as with kubectl.
+    if std::env::var_os("KUBECONFIG").is_none()
+        && let Ok(config) = Config::incluster()
+    {
         return Ok((config, Way::Inside));
     }
     let config = Config::infer().await.map_err(|error| KubeError::NoCluster(Box::new(error)))?;

@@ -27,7 +27,7 @@ fn volume(class: &str) -> String {
 #[ignore = "needs a cluster"]
 fn each_example_of_the_document_works() {
     let room = Room::new();
-    let class = format!("{}-volume", room.namespace);
+    let class = format!("{}-volume", room.namespace());
     room.apply(&volume(&class));
     let examples = examples();
     let mut failures = Vec::new();
@@ -38,7 +38,7 @@ fn each_example_of_the_document_works() {
         }
         let text = example.replace("storageClassName: standard", &format!("storageClassName: {class}"));
         let file = room.place.write(&format!("example-{number}.yaml"), &text);
-        let ended = room.place.end(&["run", file.to_str().unwrap(), "--runner", "kube", "-N", &room.namespace]);
+        let ended = room.place.end(&["run", file.to_str().unwrap(), "--runner", "kube", "-N", room.namespace()]);
         if ended.code != Some(0) {
             failures.push(format!("{example}\n{}{}", ended.stdout, ended.stderr));
         }
@@ -53,11 +53,11 @@ fn each_example_of_the_document_works() {
 fn a_queue_admits_jobs() {
     let room = Room::new();
     let file = room.workflow("steps: [{shell: 'true'}]");
-    let run = ["run", &file, "--runner", "kube", "-N", &room.namespace, "--queue", "tests"];
+    let run = ["run", &file, "--runner", "kube", "-N", room.namespace(), "--queue", "tests"];
     let child = room.place.start(&run);
     let jobs = || room.kubectl(&["get", "jobs", "-l", "kueue.x-k8s.io/queue-name=tests", "-o", "name"]);
     until("there is a Job", || !jobs().is_empty());
-    let waiting = || room.place.end(&["kube", "ls", "-N", &room.namespace]).stdout;
+    let waiting = || room.place.end(&["kube", "ls", "-N", room.namespace()]).stdout;
     assert!(waiting().contains("suspended until a queue admits it"), "{}", waiting());
     room.kubectl(&["patch", jobs().trim(), "--type=merge", "--patch", r#"{"spec":{"suspend":false}}"#]);
     let ended = Ended::from(child.wait_with_output().unwrap());

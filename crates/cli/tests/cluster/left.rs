@@ -6,7 +6,7 @@ use crate::{harness::until, room::Room};
 #[ignore = "needs a cluster"]
 fn what_is_left_of_runs_is_listed_and_cleared_away() {
     let room = Room::new();
-    let namespace = room.namespace.as_str();
+    let namespace = room.namespace();
     let kube = |verb: &str, more: &[&str]| room.place.ok(&[&["kube", verb, "-N", namespace], more].concat()).stdout;
     let jobs = || room.kubectl(&["get", "jobs", "-o", "name"]);
     let file = room.workflow("steps: [{parallel: {count: 2, shell: 'echo begun; sleep 60'}}]");

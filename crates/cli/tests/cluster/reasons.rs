@@ -18,7 +18,7 @@ fn what_a_namespace_does_not_admit_is_said() {
     let room = Room::new();
     let account = format!("pod: {{serviceAccountName: nosuch}}\n{STEP}");
     waits_for(&room, &account, "serviceaccount \"nosuch\" not found");
-    room.kubectl(&["label", "namespace", &room.namespace, "pod-security.kubernetes.io/enforce=restricted"]);
+    room.kubectl(&["label", "namespace", room.namespace(), "pod-security.kubernetes.io/enforce=restricted"]);
     let foreign = "steps: [{run: {image: 'busybox:1.35', shell: 'true'}}]";
     waits_for(&room, foreign, "violates PodSecurity \"restricted:latest\"");
     // Our own image is admitted there.
@@ -55,14 +55,14 @@ fn what_takes_a_pod_away_is_said() {
     let delete = |room: &Room, pod: &str| drop(room.kubectl(&["delete", pod, "--wait=false"]));
     let evict = |room: &Room, pod: &str| {
         let name = pod.trim_start_matches("pod/");
-        let path = format!("/api/v1/namespaces/{}/pods/{name}/eviction", room.namespace);
+        let path = format!("/api/v1/namespaces/{}/pods/{name}/eviction", room.namespace());
         let eviction = format!(r#"{{"apiVersion":"policy/v1","kind":"Eviction","metadata":{{"name":"{name}"}}}}"#);
         room.feed(&["create", "--raw", &path, "-f", "-"], &eviction);
     };
     let takings = [(&delete as Taking<'_>, "was deleted"), (&evict, "drained: Eviction API: evicting")];
     for (number, (take, expected)) in takings.into_iter().enumerate() {
         let file = room.workflow("steps: [{shell: 'echo begun; sleep 60'}]");
-        let child = room.place.start(&["run", &file, "--runner", "kube", "-N", &room.namespace]);
+        let child = room.place.start(&["run", &file, "--runner", "kube", "-N", room.namespace()]);
         until("the command has begun", || {
             room.place.end(&["logs", &format!("demo-{}", number + 1)]).stdout.contains("begun")
         });

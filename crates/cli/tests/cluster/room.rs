@@ -1,40 +1,26 @@
 //! A namespace of its own for a test, and the binary in it.
 
-use std::{
-    io::Write,
-    process::{Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
-};
-
-use crate::harness::{Ended, Place, until};
+use crate::harness::{Ended, Place, cluster::Namespace};
 
 pub(crate) struct Room {
+    /// Its runs are told each time that a cluster carries them out: not all that is tried here is a run.
     pub(crate) place: Place,
-    pub(crate) namespace: String,
+    own: Namespace,
 }
 
 impl Room {
     /// A namespace in which pods are admitted.
     pub(crate) fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        // Any other way to a cluster may lead to one that somebody needs.
-        assert!(std::env::var_os("KUBECONFIG").is_some(), "KUBECONFIG has to name a cluster to be tried on");
-        let namespace = format!("testudo-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        kubectl(&["create", "namespace", &namespace]);
-        let room = Room { place: Place::new(), namespace };
-        until("the namespace has an account", || room.may(&["get", "serviceaccount", "default"]).code == Some(0));
-        room
+        Room { place: Place::new(), own: Namespace::new() }
+    }
+
+    pub(crate) fn namespace(&self) -> &str {
+        self.own.name()
     }
 
     /// `kubectl` in this namespace.
     pub(crate) fn kubectl(&self, args: &[&str]) -> String {
-        let ended = self.may(args);
-        assert_eq!(ended.code, Some(0), "kubectl {args:?}: {}", ended.stderr);
-        ended.stdout
-    }
-
-    fn may(&self, args: &[&str]) -> Ended {
-        Command::new("kubectl").args(["--namespace", &self.namespace]).args(args).output().unwrap().into()
+        self.own.kubectl(args)
     }
 
     /// Makes objects that are written down.
@@ -43,18 +29,13 @@ impl Room {
     }
 
     pub(crate) fn feed(&self, args: &[&str], documents: &str) {
-        let mut command = Command::new("kubectl");
-        command.args(["--namespace", &self.namespace]).args(args).stdin(Stdio::piped());
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(documents.as_bytes()).unwrap();
-        let ended = Ended::from(child.wait_with_output().unwrap());
-        assert_eq!(ended.code, Some(0), "kubectl {args:?}: {}\n{documents}", ended.stderr);
+        self.own.feed(args, documents);
     }
 
     /// Runs a workflow of this text here.
     pub(crate) fn run(&self, spec: &str, args: &[&str]) -> Ended {
         let file = self.workflow(spec);
-        let fixed = ["run", &file, "--runner", "kube", "-N", &self.namespace];
+        let fixed = ["run", &file, "--runner", "kube", "-N", self.namespace()];
         self.place.end(&fixed.into_iter().chain(args.iter().copied()).collect::<Vec<_>>())
     }
 
@@ -76,16 +57,4 @@ impl Room {
         self.kubectl(&["--kubeconfig", &path, "config", "set-context", "--current", "--user", account]);
         path
     }
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        // It goes with all that is in it, also when a test failed half-way; nobody has to wait for that.
-        kubectl(&["delete", "namespace", &self.namespace, "--wait=false"]);
-    }
-}
-
-fn kubectl(args: &[&str]) {
-    let output = Command::new("kubectl").args(args).output().unwrap();
-    assert!(output.status.success(), "kubectl {args:?}: {}", String::from_utf8_lossy(&output.stderr));
 }

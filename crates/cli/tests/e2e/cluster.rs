@@ -38,10 +38,11 @@ impl Namespace {
 
     /// What `kubectl` says of this namespace.
     pub(crate) fn kubectl(&self, args: &[&str]) -> String {
-        self.kubectl_with(args, "")
+        self.feed(args, "")
     }
 
-    fn kubectl_with(&self, args: &[&str], input: &str) -> String {
+    /// The same, with something to read.
+    pub(crate) fn feed(&self, args: &[&str], input: &str) -> String {
         let all: Vec<&str> = ["--namespace", &self.name].into_iter().chain(args.iter().copied()).collect();
         kubectl(&all, input)
     }
@@ -51,7 +52,7 @@ impl Namespace {
     }
 
     pub(crate) fn apply(&self, object: &Value) {
-        self.kubectl_with(&["apply", "--filename", "-"], &object.to_string());
+        self.feed(&["apply", "--filename", "-"], &object.to_string());
     }
 
     /// All objects of a kind.
