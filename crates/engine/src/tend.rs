@@ -34,8 +34,12 @@ pub(crate) struct Shared {
 /// Waits between attempts to reach a unit.
 const SHORTEST: Duration = Duration::from_millis(5);
 const LONGEST: Duration = Duration::from_secs(2);
-/// How long something may hold a unit up before people are told.
+/// How long something may hold a unit up before people are told, and how long there may be no way to it.
 const PATIENCE: Duration = Duration::from_secs(2);
+const CUT_OFF: Duration = Duration::from_secs(20);
+/// For how long it is tried to end a unit in a place that does not answer, or does not let it happen.
+const GENTLY: Duration = Duration::from_mins(2);
+const NOW: Duration = Duration::from_secs(30);
 
 /// Why a session ended.
 enum Ended {
@@ -58,6 +62,7 @@ pub(crate) async fn tend(shared: Arc<Shared>, key: UnitKey, mut wants: watch::Re
     let spec = UnitSpec { execution: shared.execution.id.clone(), key: key.clone(), plan, block, leave: false };
     let mut pause = SHORTEST;
     let mut ensured = false;
+    let mut reaping = Reaping::default();
     // Time in which no engine was there does not count.
     let patience = Duration::from_millis(wants.borrow().start);
     let overdue = Instant::now() + patience;
@@ -67,7 +72,7 @@ pub(crate) async fn tend(shared: Arc<Shared>, key: UnitKey, mut wants: watch::Re
         if let Some(how) = want.reap {
             // Its block may be another by now: one that closes.
             let spec = UnitSpec { block: want.block.clone(), leave: want.leave, ..spec.clone() };
-            if reap(&shared, &spec, how, &mut wants).await {
+            if reaping.attempt(&shared, &spec, how, &mut wants).await {
                 return;
             }
             continue;
@@ -208,7 +213,11 @@ async fn reach(
             connected = &mut connecting, if stream.is_none() && again.is_none() => match connected {
                 Ok(found) => stream = Some(found),
                 Err(RunnerError::Gone(reason)) => return Reached::Gone(reason, None),
-                Err(RunnerError::Refused(_) | RunnerError::Unreachable(_)) => {
+                Err(error @ (RunnerError::Refused(_) | RunnerError::Unreachable(_))) => {
+                    if held_up.is_none() {
+                        *held_up = Some(explained(&error));
+                        patience = Some(Instant::now() + CUT_OFF);
+                    }
                     again = Some(Instant::now() + *pause);
                     *pause = (*pause * 2).min(LONGEST);
                 }
@@ -320,22 +329,51 @@ async fn lost(
     true
 }
 
-/// Ends a unit; whether that is done with.
-async fn reap(shared: &Shared, spec: &UnitSpec, how: ReapHow, wants: &mut watch::Receiver<Arc<UnitWant>>) -> bool {
-    let how = match how {
-        ReapHow::Gently => Reap::Gently,
-        ReapHow::Now => Reap::Now,
-    };
-    let name = wants.borrow().log_artifact.clone();
-    if let Some(name) = name {
-        // A log that could not be copied is still in its own place.
-        let _ = shared.blobs.publish_output(&spec.key, &name).await;
+fn explained(error: &RunnerError) -> String {
+    match error {
+        RunnerError::Unreachable(cause) => format!("{error}: {cause}"),
+        RunnerError::Refused(_) | RunnerError::Gone(_) => error.to_string(),
     }
-    if shared.runner.reap(spec, how).await.is_ok() {
-        let event = Event::Reaped { unit: spec.key.clone(), at: shared.clock.now() };
+}
+
+/// The attempts to end a unit.
+#[derive(Default)]
+struct Reaping {
+    /// Since when they fail, and how long to wait before the next one.
+    failing: Option<(Instant, Duration)>,
+}
+
+impl Reaping {
+    /// Ends a unit; whether that is done with. A place that cannot do it for long has to see to it later.
+    async fn attempt(
+        &mut self,
+        shared: &Shared,
+        spec: &UnitSpec,
+        how: ReapHow,
+        wants: &mut watch::Receiver<Arc<UnitWant>>,
+    ) -> bool {
+        let (how, patience) = match how {
+            ReapHow::Gently => (Reap::Gently, GENTLY),
+            ReapHow::Now => (Reap::Now, NOW),
+        };
+        let name = wants.borrow().log_artifact.clone();
+        if let Some(name) = name.filter(|_| self.failing.is_none()) {
+            // A log that could not be copied is still in its own place.
+            let _ = shared.blobs.publish_output(&spec.key, &name).await;
+        }
+        let left = match shared.runner.reap(spec, how).await {
+            Ok(()) => None,
+            Err(error) => {
+                let (since, pause) = self.failing.get_or_insert_with(|| (Instant::now(), 10 * SHORTEST));
+                if since.elapsed() < patience {
+                    wait(pause, wants).await;
+                    return false;
+                }
+                Some(explained(&error))
+            }
+        };
+        let event = Event::Reaped { unit: spec.key.clone(), at: shared.clock.now(), left };
         let _ = shared.inbox.send(event).await;
-        return true;
+        true
     }
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    false
 }

@@ -191,6 +191,8 @@ impl KubeRunner {
     {
         match self.api::<K>(namespace).delete_collection(how, &ListParams::default().labels(labels)).await {
             Ok(_) => Ok(()),
+            // Nor is the namespace there.
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
             Err(error) => Err(failed(error).await),
         }
     }

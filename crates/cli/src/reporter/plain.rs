@@ -137,6 +137,9 @@ impl Plain {
             Event::Seen { unit, seen: Seen::Leaving { reason }, .. } => {
                 self.say(execution, unit, Place::Behind, &format!("taken away: {reason}"));
             }
+            Event::Reaped { unit, left: Some(reason), .. } => {
+                self.say(execution, unit, Place::Behind, &format!("something of it may be left: {reason}"));
+            }
             Event::Lost { unit, reason, .. } => self.say(execution, unit, Place::Behind, &format!("lost: {reason}")),
             Event::Kept { unit, source, error, .. } => {
                 if let Some(error) = error {

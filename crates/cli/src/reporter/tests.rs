@@ -219,7 +219,7 @@ fn failed() -> Story {
             digest: String::new(),
             error: None,
         });
-        story.event(&Event::Reaped { unit, at: story.now() });
+        story.event(&Event::Reaped { unit, at: story.now(), left: None });
     }
     story.met("tests/5");
     story.start("tests/5", 1);
@@ -338,7 +338,7 @@ fn a_unit_that_was_lost_says_why() {
     story.start("main", 1);
     let reason = "the agent was killed".to_owned();
     story.event(&Event::Lost { unit: UnitKey::main(), at: story.now(), reason, status: None });
-    story.event(&Event::Reaped { unit: UnitKey::main(), at: story.now() });
+    story.event(&Event::Reaped { unit: UnitKey::main(), at: story.now(), left: None });
     story.ended(Status::Aborted);
     assert_snapshot!(story.end_screen(&[]), @r"
     ! aborted after 0ms

@@ -63,6 +63,9 @@ pub enum Event {
     Reaped {
         unit: UnitKey,
         at: Timestamp,
+        /// Why something may be left all the same.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        left: Option<String>,
     },
     /// An execution that a step started has come to be.
     ChildStarted {
