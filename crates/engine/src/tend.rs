@@ -6,7 +6,7 @@ use futures::StreamExt;
 use testudo_core::{
     duration::GoDuration,
     plan::{Identity, Role},
-    run::{Event, ReapHow, Seen, Status, UnitKey, UnitWant},
+    run::{Event, ReapHow, Seen, Status, UnitKey, UnitWant, Word},
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -67,6 +67,7 @@ pub(crate) async fn tend(shared: Arc<Shared>, key: UnitKey, mut wants: watch::Re
     let patience = Duration::from_millis(wants.borrow().start);
     let overdue = Instant::now() + patience;
     let mut held_up = None;
+    let mut stopped_by = None;
     loop {
         let want = wants.borrow_and_update().clone();
         if let Some(how) = want.reap {
@@ -77,10 +78,17 @@ pub(crate) async fn tend(shared: Arc<Shared>, key: UnitKey, mut wants: watch::Re
             }
             continue;
         }
-        let overdue = want.life.is_none().then_some(overdue);
-        if overdue.is_some_and(|moment| moment <= Instant::now()) {
+        let late = if want.life.is_none() {
+            Some(overdue)
+        } else {
+            time_to_stop(&want).map(|time| *stopped_by.get_or_insert_with(|| Instant::now() + time + CUT_OFF))
+        };
+        if late.is_some_and(|moment| moment <= Instant::now()) {
             let why = held_up.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-            let reason = format!("it did not start within {}{why}", spell(patience));
+            let reason = match want.life {
+                None => format!("it did not start within {}{why}", spell(patience)),
+                Some(_) => format!("it was to stop, and could not be told in time{why}"),
+            };
             if !lost(&shared, &key, reason, None, &mut wants).await {
                 return;
             }
@@ -102,7 +110,7 @@ pub(crate) async fn tend(shared: Arc<Shared>, key: UnitKey, mut wants: watch::Re
                 }
             }
         }
-        let ended = match reach(&shared, &spec, overdue, &mut held_up, &mut pause, &mut wants).await {
+        let ended = match reach(&shared, &spec, late, &mut held_up, &mut pause, &mut wants).await {
             Reached::Agent(stream, address, sightings) => {
                 pause = SHORTEST;
                 let mut session = Session::new(&shared, &key, address, stream);
@@ -133,6 +141,14 @@ pub(crate) async fn tend(shared: Arc<Shared>, key: UnitKey, mut wants: watch::Re
             }
         }
     }
+}
+
+/// How long a unit may take to stop, if it is to and has not been heard to know it.
+fn time_to_stop(want: &UnitWant) -> Option<Duration> {
+    want.words.iter().find_map(|(_, word)| match word {
+        Word::Stop { grace, window, .. } => Some(Duration::from_millis(grace + window)),
+        _ => None,
+    })
 }
 
 type Sightings = futures::stream::BoxStream<'static, Sighting>;
@@ -166,6 +182,7 @@ async fn reach(
     // Until when what holds it up may pass without being told.
     let mut patience = None;
     *held_up = None;
+    let stops = time_to_stop(&wants.borrow());
     let mut connecting = shared.runner.connect(spec);
     let mut again = None;
     loop {
@@ -178,7 +195,8 @@ async fn reach(
                 if changed.is_err() {
                     return Reached::Over;
                 }
-                if wants.borrow_and_update().reap.is_some() {
+                let want = wants.borrow_and_update();
+                if want.reap.is_some() || time_to_stop(&want) != stops {
                     return Reached::Other;
                 }
             }
