@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use testudo_core::{
-    plan::{UnitPlan, source_name},
+    plan::{Layout, UnitPlan, source_name},
     run::Status,
 };
 
@@ -39,6 +39,8 @@ pub(crate) struct Habitat {
     pub(crate) echo: bool,
     /// Whoever runs the place ends units with a signal.
     pub(crate) ends_by_signal: bool,
+    /// How the containers of the unit follow one another.
+    pub(crate) layout: Layout,
     /// Where the end is written for whoever runs the place.
     pub(crate) epitaph: Option<PathBuf>,
 }
@@ -70,12 +72,18 @@ impl Habitat {
             native: BTreeMap::new(),
             echo: false,
             ends_by_signal: false,
+            layout: Layout::Together,
             epitaph: None,
         }
     }
 
     /// A container: its image has an environment and a directory, its pod has values.
-    pub(crate) fn container(vars: impl Iterator<Item = (String, String)>, dir: PathBuf, epitaph: &Path) -> Self {
+    pub(crate) fn container(
+        vars: impl Iterator<Item = (String, String)>,
+        dir: PathBuf,
+        epitaph: &Path,
+        layout: Layout,
+    ) -> Self {
         let (native, env) = vars.partition(|(name, _)| name.starts_with(OWN));
         Habitat {
             caller: Caller::Container,
@@ -83,6 +91,7 @@ impl Habitat {
             native,
             echo: true,
             ends_by_signal: true,
+            layout,
             epitaph: Some(epitaph.to_owned()),
         }
     }
@@ -136,7 +145,7 @@ mod tests {
             ("TESTUDO_ALL_10_X", "of another"),
         ];
         let vars = vars.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let habitat = Habitat::container(vars, "/work".into(), Path::new("/dev/null"));
+        let habitat = Habitat::container(vars, "/work".into(), Path::new("/dev/null"), Layout::Together);
         assert_eq!(habitat.place.env.keys().collect::<Vec<_>>(), ["PATH"]);
         let reference = |kind, key: Option<&str>| Reference {
             kind,

@@ -2,6 +2,9 @@
 //!
 //! The leader and a guest talk over a socket on the volume that they share: a length (u32), then JSON. The pipe that a
 //! command writes to crosses with the word that starts it, so its output comes to the leader like that of any other.
+//!
+//! Where containers follow one another, a guest that has heard that its turn is over ends in order, and the kubelet
+//! starts the next. One whose leader leaves it without a word fails: then the kubelet starts no other.
 
 use std::{
     cell::RefCell,
@@ -22,16 +25,18 @@ use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use testudo_core::plan::Layout;
 use tokio::{
     io::Interest,
     net::{UnixListener, UnixStream},
+    signal::unix::{SignalKind, signal},
     sync::{mpsc, oneshot},
 };
 
 use crate::{
     habitat::Place,
     operations::files::{Placed, Rendered},
-    processes::{Ended, Exiting, Processes, Started, killed_for_memory, memory_kills, output_pipe},
+    processes::{Ended, Exiting, KILLED_FOR_MEMORY, Processes, Started, killed_for_memory, memory_kills, output_pipe},
     sys::{self, Caller},
 };
 
@@ -51,21 +56,55 @@ pub(crate) struct Loan {
 
 #[derive(Debug, Serialize, Deserialize)]
 enum ToGuest {
-    Start { id: u64, loan: Loan },
-    Signal { signal: i32 },
+    Start {
+        id: u64,
+        loan: Loan,
+    },
+    Signal {
+        signal: i32,
+    },
+    /// Its turn is over.
+    Go,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 enum ToLeader {
-    Here { container: usize, place: Place },
-    Ended { id: u64, exit: Ended },
+    Here {
+        container: usize,
+        place: Place,
+    },
+    Ended {
+        id: u64,
+        exit: Ended,
+    },
+    /// Whoever runs the place has told it to go.
+    ToldToGo,
+}
+
+/// What a guest tells the agent that leads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum News {
+    /// It is there, and can be lent.
+    Here,
+    /// The place takes the unit away.
+    ToldToGo,
 }
 
 type Waiting = Rc<RefCell<HashMap<u64, oneshot::Sender<Ended>>>>;
 
-/// The containers that lend themselves, by their number in the unit.
+/// The containers that lend themselves.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Guests(Rc<RefCell<BTreeMap<usize, Guest>>>);
+pub(crate) struct Guests(Rc<RefCell<Lent>>);
+
+#[derive(Debug, Default)]
+struct Lent {
+    /// By their number in the unit.
+    guests: BTreeMap<usize, Guest>,
+    /// Those before it have had their turn.
+    turn: usize,
+    /// None is needed any more; the last one of the unit may end in order.
+    over: Option<usize>,
+}
 
 #[derive(Debug)]
 struct Guest {
@@ -75,19 +114,30 @@ struct Guest {
     next: u64,
     /// What it offered is still known: whoever wants it is told.
     is_gone: bool,
+    /// The kernel has killed a process in it for memory.
+    lacked_memory: bool,
+}
+
+impl Guest {
+    fn dismiss(&self) {
+        // One that is gone needs no word.
+        let _ = self.words.send((ToGuest::Go, None));
+    }
 }
 
 impl Guests {
     /// What a container offers, once it is there.
     pub(crate) fn place(&self, container: usize) -> Option<Rc<Place>> {
-        self.0.borrow().get(&container).map(|guest| guest.place.clone())
+        self.0.borrow().guests.get(&container).map(|guest| guest.place.clone())
     }
 
     /// Starts a command in a container.
     pub(crate) fn start(&self, container: usize, loan: Loan) -> io::Result<Started> {
-        let mut guests = self.0.borrow_mut();
-        let guest = guests.get_mut(&container).filter(|guest| !guest.is_gone);
-        let guest = guest.ok_or_else(|| io::Error::other("its container has ended"))?;
+        let mut lent = self.0.borrow_mut();
+        let guest = lent.guests.get_mut(&container).ok_or_else(|| io::Error::other("its container is not started"))?;
+        if guest.is_gone {
+            return Err(io::Error::other("its container has ended"));
+        }
         let (output, write) = output_pipe()?;
         let (sender, exit) = oneshot::channel();
         guest.next += 1;
@@ -100,13 +150,43 @@ impl Guests {
 
     /// Sends a signal to all that the guests have started.
     pub(crate) fn signal_all(&self, signal: i32) {
-        for guest in self.0.borrow().values() {
+        for guest in self.0.borrow().guests.values() {
             let _ = guest.words.send((ToGuest::Signal { signal }, None));
         }
     }
 
-    /// Takes guests in as they come; `arrived` is told of each.
-    pub(crate) fn listen(&self, arrived: impl Fn() + Clone + 'static) -> io::Result<()> {
+    /// Makes room for a container: those before it have had their turn, also where they have not come yet.
+    pub(crate) fn make_room(&self, container: usize) {
+        let mut lent = self.0.borrow_mut();
+        if container > lent.turn {
+            lent.guests.range(lent.turn..container).for_each(|(_, guest)| guest.dismiss());
+            lent.turn = container;
+        }
+    }
+
+    /// Lets all go, and those that still come: the last container of the unit in order, of any other the end means that
+    /// no more is to be started.
+    pub(crate) fn end(&self, last: usize) {
+        let mut lent = self.0.borrow_mut();
+        if let Some(guest) = lent.guests.get(&last) {
+            guest.dismiss();
+        }
+        lent.guests.clear();
+        lent.over = Some(last);
+    }
+
+    /// Why the place takes a unit away whose containers follow one another, where that is for one of them.
+    pub(crate) fn trouble(&self) -> Option<&'static str> {
+        let lent = self.0.borrow();
+        if lent.guests.range(lent.turn..).any(|(_, guest)| guest.is_gone) {
+            return Some("a container of the unit has ended before its turn was over");
+        }
+        let lacked = lent.guests.range(..lent.turn).any(|(_, guest)| guest.lacked_memory);
+        lacked.then_some("oomKilled: after a container that has lacked memory no other one is started")
+    }
+
+    /// Takes guests in as they come; `hears` is told of each.
+    pub(crate) fn listen(&self, hears: impl Fn(News) + Clone + 'static) -> io::Result<()> {
         // Whoever led before is gone.
         let _ = fs::remove_file(SOCKET);
         let listener = UnixListener::bind(SOCKET)?;
@@ -114,19 +194,26 @@ impl Guests {
         let guests = self.clone();
         tokio::task::spawn_local(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::task::spawn_local(guests.clone().host(stream, arrived.clone()));
+                tokio::task::spawn_local(guests.clone().host(stream, hears.clone()));
             }
         });
         Ok(())
     }
 
-    async fn host(self, stream: UnixStream, arrived: impl Fn()) {
+    async fn host(self, stream: UnixStream, hears: impl Fn(News)) {
         let Ok((ToLeader::Here { container, place }, _)) = receive(&stream).await else { return };
         let (words, mut queue) = mpsc::unbounded_channel();
         let waiting = Waiting::default();
-        let guest = Guest { place: Rc::new(place), words, waiting: waiting.clone(), next: 0, is_gone: false };
-        self.0.borrow_mut().insert(container, guest);
-        arrived();
+        let guest = Guest {
+            place: Rc::new(place),
+            words,
+            waiting: waiting.clone(),
+            next: 0,
+            is_gone: false,
+            lacked_memory: false,
+        };
+        self.admit(container, guest);
+        hears(News::Here);
         let tell = async {
             while let Some((word, fd)) = queue.recv().await {
                 send(&stream, &word, fd.as_ref()).await?;
@@ -134,26 +221,50 @@ impl Guests {
             Ok::<_, io::Error>(())
         };
         let hear = async {
-            while let (ToLeader::Ended { id, exit }, _) = receive(&stream).await? {
-                if let Some(sender) = waiting.borrow_mut().remove(&id) {
-                    let _ = sender.send(exit);
+            loop {
+                match receive(&stream).await?.0 {
+                    ToLeader::Ended { id, exit } => {
+                        if exit.as_ref().is_err_and(|message| message == KILLED_FOR_MEMORY)
+                            && let Some(guest) = self.0.borrow_mut().guests.get_mut(&container)
+                        {
+                            guest.lacked_memory = true;
+                        }
+                        if let Some(sender) = waiting.borrow_mut().remove(&id) {
+                            let _ = sender.send(exit);
+                        }
+                    }
+                    ToLeader::ToldToGo => hears(News::ToldToGo),
+                    ToLeader::Here { .. } => return Err::<(), io::Error>(io::ErrorKind::InvalidData.into()),
                 }
             }
-            Ok::<_, io::Error>(())
         };
-        // Whichever breaks, the container is gone.
-        let _ = tokio::try_join!(tell, hear);
-        if let Some(guest) = self.0.borrow_mut().get_mut(&container) {
+        // Whichever breaks, the container is gone; with the last word to it the connection ends.
+        tokio::select! {
+            _ = tell => {}
+            _ = hear => {}
+        }
+        if let Some(guest) = self.0.borrow_mut().guests.get_mut(&container) {
             guest.is_gone = true;
         }
         for (_, sender) in waiting.borrow_mut().drain() {
             let _ = sender.send(Err("its container has ended".to_owned()));
         }
     }
+
+    /// Takes one in, unless it comes too late to be needed.
+    fn admit(&self, container: usize, guest: Guest) {
+        let mut lent = self.0.borrow_mut();
+        if lent.over.map_or(container < lent.turn, |last| container == last) {
+            guest.dismiss();
+        }
+        if lent.over.is_none() {
+            lent.guests.insert(container, guest);
+        }
+    }
 }
 
-/// Lends this container to the leader of its pod until that one is gone.
-pub(crate) async fn lend(container: usize, place: Place, patience: Duration) -> io::Result<()> {
+/// Lends this container to the leader of its pod until its turn is over or that one is gone.
+pub(crate) async fn lend(container: usize, place: Place, patience: Duration, layout: Layout) -> io::Result<()> {
     let begun = tokio::time::Instant::now();
     let place = Place { is_elsewhere: true, ..place };
     let stream = loop {
@@ -173,7 +284,9 @@ pub(crate) async fn lend(container: usize, place: Place, patience: Duration) -> 
             let _ = hears.send(word);
         }
     });
-    let mut children = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::child())?;
+    let mut children = signal(SignalKind::child())?;
+    // Of containers that follow one another the leader's is the last to be told.
+    let mut terminate = signal(SignalKind::terminate())?;
     let processes = Processes::default();
     let (ends, mut ended) = mpsc::unbounded_channel();
     loop {
@@ -198,13 +311,24 @@ pub(crate) async fn lend(container: usize, place: Place, patience: Duration) -> 
                         }
                     }
                 }
-                // The leader is gone, and the unit with it.
-                None => {
+                Some((ToGuest::Go, _)) => {
                     sys::signal_all(libc::SIGKILL);
                     return Ok(());
                 }
+                // The leader is gone, and the unit with it.
+                None => {
+                    sys::signal_all(libc::SIGKILL);
+                    return match layout {
+                        Layout::Together => Ok(()),
+                        Layout::Sequential => Err(io::Error::other("the unit is over: no other container is started")),
+                    };
+                }
             },
             Some((id, exit)) = ended.recv() => send(&stream, &ToLeader::Ended { id, exit }, None).await?,
+            Some(()) = terminate.recv() => {
+                // A leader that is gone needs no word.
+                let _ = send(&stream, &ToLeader::ToldToGo, None).await;
+            }
             _ = children.recv() => processes.reap(),
         }
     }
@@ -302,3 +426,6 @@ async fn fill(stream: &UnixStream, buffer: &mut [u8]) -> io::Result<Option<Owned
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,8 @@ use std::{
     time::Duration,
 };
 
+use testudo_core::plan::Layout;
+
 use crate::{Settings, door::Door, habitat::Habitat, jq, lend, sealed::Key, sys, unit};
 
 pub use crate::habitat::{reference, references};
@@ -44,6 +46,8 @@ pub const SEEDS: &str = "/.testudo-seeds";
 pub const LEND: &str = "lend";
 /// Carries out the unit.
 pub const LEAD: &str = "lead";
+/// Behind either of them, where the containers of the unit follow one another.
+pub const IN_TURN: &str = "in-turn";
 
 /// The small binary's main; the exit code of the process.
 pub fn main() -> i32 {
@@ -51,8 +55,8 @@ pub fn main() -> i32 {
     let done = match args.next().as_deref() {
         Some(INSTALL) => install(),
         Some(SEED) => args.enumerate().try_for_each(|(number, folder)| seed(number, Path::new(&folder))),
-        Some(LEND) => lend(args.next().as_deref()),
-        Some(LEAD) => lead(),
+        Some(LEND) => lend(args.next().as_deref(), layout(args.next().as_deref())),
+        Some(LEAD) => lead(layout(args.next().as_deref())),
         Some(jq::HELPER_ARGUMENT) => jq::helper_main(),
         _ => Err(io::Error::other("this is the agent of testudo: it is started in pods, not by hand")),
     };
@@ -125,6 +129,10 @@ fn seed(number: usize, folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
+fn layout(word: Option<&str>) -> Layout {
+    if word == Some(IN_TURN) { Layout::Sequential } else { Layout::Together }
+}
+
 fn variable(name: &str) -> io::Result<String> {
     env::var(name).map_err(|error| io::Error::other(format!("{name}: {error}")))
 }
@@ -135,18 +143,18 @@ fn place() -> (BTreeMap<String, String>, PathBuf) {
     (vars.collect(), env::current_dir().unwrap_or_else(|_| "/".into()))
 }
 
-fn lend(container: Option<&str>) -> io::Result<()> {
+fn lend(container: Option<&str>, layout: Layout) -> io::Result<()> {
     sys::hide_from_others()?;
     let container = container.and_then(|text| text.parse().ok()).ok_or(io::ErrorKind::InvalidInput)?;
     let patience = Duration::from_secs(variable(ORPHAN_LIMIT)?.parse().map_err(io::Error::other)?);
     let (vars, dir) = place();
-    let habitat = Habitat::container(vars.into_iter(), dir, Path::new(EPITAPH));
+    let habitat = Habitat::container(vars.into_iter(), dir, Path::new(EPITAPH), layout);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let place = (*habitat.place).clone();
-    tokio::task::LocalSet::new().block_on(&runtime, lend::lend(container, place, patience))
+    tokio::task::LocalSet::new().block_on(&runtime, lend::lend(container, place, patience, layout))
 }
 
-fn lead() -> io::Result<()> {
+fn lead(layout: Layout) -> io::Result<()> {
     let said = |what: &'static str| move |error: io::Error| io::Error::other(format!("{what}: {error}"));
     // Commands may run under the same uid: they are not to read what stands in here.
     sys::hide_from_others().map_err(said("hiding its memory"))?;
@@ -167,7 +175,7 @@ fn lead() -> io::Result<()> {
         orphan_limit: variable(ORPHAN_LIMIT)?.parse().map_err(io::Error::other)?,
     };
     let (vars, dir) = place();
-    let habitat = Habitat::container(vars.into_iter(), dir, Path::new(EPITAPH));
+    let habitat = Habitat::container(vars.into_iter(), dir, Path::new(EPITAPH), layout);
     let folder = fs::File::open(&folder)?.into();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build()?;
     tokio::task::LocalSet::new().block_on(&runtime, async move {

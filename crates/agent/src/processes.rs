@@ -90,10 +90,14 @@ pub(crate) fn memory_kills() -> Option<u64> {
     kills(&text)
 }
 
+/// What is said of a command of which the kernel has killed a process for memory.
+pub(crate) const KILLED_FOR_MEMORY: &str =
+    "oomKilled: a process of this step was killed for the memory that its container may use";
+
 /// What is said of a command in whose time the kernel has killed for memory more often than `before`.
 pub(crate) fn killed_for_memory(before: Option<u64>) -> Option<String> {
     let rose = memory_kills()? > before?;
-    rose.then(|| "oomKilled: a process of this step was killed for the memory that its container may use".to_owned())
+    rose.then(|| KILLED_FOR_MEMORY.to_owned())
 }
 
 fn kills(text: &str) -> Option<u64> {

@@ -26,8 +26,9 @@ use tokio::{
 use crate::{
     door::{self, Door},
     family::{self, Shelf},
-    habitat::{Habitat, Place},
+    habitat::Habitat,
     journal::Journal,
+    lend::News,
     link::{Served, Writer},
     mask::Mask,
     operations::{self, Hand},
@@ -40,6 +41,7 @@ use crate::{
 
 mod clock;
 mod control;
+mod guests;
 mod service;
 
 pub(crate) use clock::Pace;
@@ -58,8 +60,8 @@ pub(crate) enum Input {
     Report(Box<Report>),
     /// An operation ended: the step, and which activity it was.
     Ended(u64, Outcome),
-    /// Another container of the unit lends itself from now on.
-    Guest,
+    /// Another container of the unit has something to say.
+    Guest(News),
     /// An operation wants bytes that the engine keeps.
     Pull(operations::packs::Pull),
     /// An artifact for an expression.
@@ -105,6 +107,8 @@ pub(crate) struct Agent {
     service: Service,
     over: bool,
     bye: bool,
+    /// Whoever runs the place has told this process to go: it is not started again.
+    told_to_go: bool,
     last_heard: Instant,
     pulls: HashMap<u64, operations::packs::Pull>,
     next_read: u64,
@@ -145,6 +149,7 @@ impl Agent {
             service: Service::default(),
             over: false,
             bye: false,
+            told_to_go: false,
             last_heard: Instant::now(),
             pulls: HashMap::new(),
             next_read: 0,
@@ -161,7 +166,7 @@ impl Agent {
         let mut connections = 0;
         if self.habitat.caller == Caller::Container {
             let inbox = self.sender.clone();
-            self.processes.guests.listen(move || drop(inbox.send(Input::Guest)))?;
+            self.processes.guests.listen(move |news| drop(inbox.send(Input::Guest(news))))?;
         }
         if self.journal.has_history() {
             // An earlier agent of this life is gone with what it ran: nothing of it is run again.
@@ -172,6 +177,7 @@ impl Agent {
             if self.bye {
                 // What was said last has to reach the other side before this one is gone.
                 tokio::task::yield_now().await;
+                self.leave(&mut ends).await;
                 return Ok(());
             }
             let due = self.due();
@@ -186,7 +192,10 @@ impl Agent {
                     }
                 }
                 _ = children.recv() => self.processes.reap(),
-                Some(()) = signalled(&mut ends) => self.told_to_go()?,
+                Some(()) = signalled(&mut ends) => {
+                    self.told_to_go = true;
+                    self.told_to_go()?;
+                }
                 _ = beat.tick() => self.links.values().for_each(|link| link.say(&Up::Heartbeat)),
                 () = sleep_until(due) => self.act_on_time()?,
             }
@@ -241,7 +250,8 @@ impl Agent {
             }
             Input::Artifact(artifact, text) => self.shelf.put(artifact, text),
             // Whatever waits for it goes on by itself.
-            Input::Guest => {}
+            Input::Guest(News::Here) => {}
+            Input::Guest(News::ToldToGo) => self.told_to_go()?,
             Input::Ready(activity) => self.is_ready(activity)?,
         }
         Ok(())
@@ -362,7 +372,12 @@ impl Agent {
         while !self.over && self.activity.is_none() && self.pause.is_none() && !self.shelf.is_waiting() {
             let Some(run) = &self.run else { return Ok(()) };
             match run.next() {
-                Next::Decide(step) => self.decide(step)?,
+                Next::Decide(step) => {
+                    if self.looks_at_variables(step) && !self.has_arrived(step) {
+                        return Ok(());
+                    }
+                    self.decide(step)?;
+                }
                 Next::Skip(step) => self.report(Report::Skipped { step })?,
                 Next::Attempt(step, attempt) => {
                     if self.not_before.is_some_and(|limit| !self.clock.is_over(limit)) {
@@ -396,31 +411,6 @@ impl Agent {
         self.grown.send_replace(output);
         self.habitat.write_epitaph(status);
         self.report(Report::Over { status, output })
-    }
-
-    /// The container that a step's command runs in, where it is not this one.
-    fn container(&self, step: usize) -> Option<usize> {
-        self.containers.get(step).copied().flatten().filter(|container| *container > 0)
-    }
-
-    /// What a step's command starts from.
-    fn place(&self, step: usize) -> Rc<Place> {
-        let container = self.container(step);
-        let guest = container.and_then(|container| self.processes.guests.place(container));
-        let place = guest.unwrap_or_else(|| self.habitat.place.clone());
-        match &self.run {
-            Some(run) if !run.plan().sources.is_empty() => {
-                let sources = self.habitat.sources(run.plan(), container.unwrap_or(0));
-                Rc::new(Place { sources, ..(*place).clone() })
-            }
-            _ => place,
-        }
-    }
-
-    /// Whether the container that a step needs is there. The first attempt waits for it; one that was lost since is
-    /// for the attempt to find out.
-    fn has_arrived(&self, step: usize) -> bool {
-        self.container(step).is_none_or(|container| self.processes.guests.place(container).is_some())
     }
 
     /// Evaluates a step's conditions.
@@ -469,7 +459,7 @@ impl Agent {
     fn holds(&self, step: usize) -> Result<bool, String> {
         let Some(run) = &self.run else { return Ok(false) };
         let plan = run.step(step);
-        let needs_env = plan.conditions.iter().any(|condition| condition.contains("env"));
+        let needs_env = self.looks_at_variables(step);
         let no_surroundings = Surroundings::default();
         let around = plan.surroundings.as_deref().unwrap_or(&no_surroundings);
         let surroundings = if needs_env {

@@ -9,7 +9,7 @@ use k8s_openapi::ByteString;
 use serde_json::{Value, json};
 use testudo_agent::pod;
 use testudo_core::{
-    plan::{ContainerPlan, Containers, Reference, ReferenceKind, Role, containers, shortened, source_name},
+    plan::{ContainerPlan, Containers, Layout, Reference, ReferenceKind, Role, containers, shortened, source_name},
     run::UnitKey,
 };
 use testudo_engine::UnitSpec;
@@ -28,6 +28,8 @@ const KEY_VOLUME: &str = "testudo-key";
 /// What the names of empty volumes start with that the containers of a unit share. Each folder has a volume to itself:
 /// for a part of one the kubelet starts two processes at the start, and two at the end.
 const EMPTY: &str = "testudo-empty-";
+/// The container whose agent leads.
+pub(crate) const LEADER: &str = "unit";
 /// The group that may write to shared volumes, as in our own image.
 const GROUP: u32 = 1001;
 
@@ -138,7 +140,7 @@ fn deadline(job: &Value, pod: &Value, settings: &Settings) -> Option<u64> {
 const APART: &[&str] = &["labels", "annotations", "volumes", "activeDeadlineSeconds", "disableFsGroupDefaulting"];
 
 fn pod_spec(unit: &UnitSpec, settings: &Settings, chosen: &Value, deadline: Option<u64>) -> Value {
-    let Containers { list, .. } = containers(&unit.plan);
+    let Containers { layout, list, of_step: _ } = containers(&unit.plan);
     let mut first = Vec::new();
     if list.iter().any(|one| one.image.is_some()) {
         first.push(installer(settings));
@@ -150,9 +152,17 @@ fn pod_spec(unit: &UnitSpec, settings: &Settings, chosen: &Value, deadline: Opti
         empty.extend(
             mounts.iter().map(|mount| mount["name"].clone()).filter_map(|name| name.as_str().map(str::to_owned)),
         );
-        let made = container(unit, settings, number, one, mounts);
+        let mut made = container(unit, settings, number, one, mounts);
         if !folders.is_empty() {
             first.push(seeder(&made, number, &folders));
+        }
+        if layout == Layout::Sequential {
+            in_turn(&mut made, number);
+            // The last one is what the pod is there for, as Kubernetes sees it.
+            if number + 1 < list.len() {
+                first.push(made);
+                continue;
+            }
         }
         all.push(made);
     }
@@ -239,10 +249,10 @@ fn container(
         command.extend([pod::LEND.to_owned(), number.to_string()]);
     }
     let mut security = json!({"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}});
-    if plan.image.is_none() {
+    let chosen = json!(plan.settings);
+    if plan.image.is_none() && chosen["securityContext"]["runAsUser"] != json!(0) {
         security["runAsNonRoot"] = json!(true);
     }
-    let chosen = json!(plan.settings);
     overlay(&mut security, &chosen["securityContext"]);
     mounts.extend(chosen["volumeMounts"].as_array().into_iter().flatten().cloned());
     let mut made = json!({
@@ -261,6 +271,17 @@ fn container(
         }
     }
     made
+}
+
+/// Makes a container one of those that follow one another. The one that leads is there all the time.
+fn in_turn(container: &mut Value, number: usize) {
+    if let Some(command) = container["command"].as_array_mut() {
+        command.push(json!(pod::IN_TURN));
+    }
+    if number == 0 {
+        container["restartPolicy"] = json!("Always");
+        container["resources"] = json!({"requests": {"cpu": "10m", "memory": "32Mi"}});
+    }
 }
 
 fn program(plan: &ContainerPlan) -> &'static str {
@@ -406,5 +427,8 @@ fn sources(unit: &UnitSpec, env: &mut Vec<Value>) {
 }
 
 fn container_name(number: usize) -> String {
-    if number == 0 { "unit".to_owned() } else { format!("unit-{}", number + 1) }
+    if number == 0 { LEADER.to_owned() } else { format!("unit-{}", number + 1) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,11 +4,13 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use k8s_openapi::api::{
     batch::v1::Job,
-    core::v1::{ContainerStatus, Event, Pod},
+    core::v1::{ContainerStateTerminated, ContainerStatus, Event, Pod},
 };
 use serde_json::Value;
 use testudo_core::run::Status;
 use testudo_engine::Sighting;
+
+use crate::manifest::LEADER;
 
 /// What is known of a unit's objects.
 #[derive(Debug, Clone, Default)]
@@ -156,13 +158,19 @@ fn leaving(pod: &Pod) -> Option<String> {
 
 /// Whether the agent that leads a unit is known to run.
 pub(crate) fn leads(pod: &Pod) -> bool {
-    leader(pod).is_some_and(|status| status.state.as_ref().is_some_and(|state| state.running.is_some()))
+    let runs = |status: &ContainerStatus| status.state.as_ref().is_some_and(|state| state.running.is_some());
+    leader(pod).is_some_and(runs) && leader_end(pod).is_none()
 }
 
-/// The container that leads a unit: the first of its statuses is not always it.
+/// The container that leads a unit: before the others, where they follow one another.
 fn leader(pod: &Pod) -> Option<&ContainerStatus> {
-    let name = &pod.spec.as_ref()?.containers.first()?.name;
-    statuses(pod).find(|status| status.name == *name)
+    statuses(pod).chain(init_statuses(pod)).find(|status| status.name == LEADER)
+}
+
+/// How the agent that led has ended. Before others it was started again, and what it ran is gone all the same.
+fn leader_end(pod: &Pod) -> Option<&ContainerStateTerminated> {
+    let status = leader(pod)?;
+    [&status.state, &status.last_state].into_iter().find_map(|state| state.as_ref()?.terminated.as_ref())
 }
 
 fn statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
@@ -189,8 +197,7 @@ fn failure(job: &Job) -> Option<String> {
 
 /// How a unit ended, as its agent wrote it down for the kubelet.
 fn last_words(pod: &Pod) -> Option<Status> {
-    let terminated = leader(pod)?.state.as_ref()?.terminated.as_ref()?;
-    let status = Value::String(terminated.message.as_deref()?.trim().to_owned());
+    let status = Value::String(leader_end(pod)?.message.as_deref()?.trim().to_owned());
     serde_json::from_value::<Status>(status).ok().filter(|status| status.is_final())
 }
 
@@ -198,7 +205,7 @@ fn last_words(pod: &Pod) -> Option<Status> {
 fn ended(pod: &Pod) -> Option<String> {
     let status = pod.status.as_ref()?;
     let phase = status.phase.as_deref()?;
-    let terminated = leader(pod).and_then(|status| status.state.as_ref()?.terminated.as_ref());
+    let terminated = leader_end(pod);
     if !matches!(phase, "Failed" | "Succeeded") && terminated.is_none() {
         return None;
     }

@@ -2,7 +2,10 @@
 
 use std::{io, time::Duration};
 
-use testudo_core::run::{Ending, Next, Outcome, Report, Told, UnitRun};
+use testudo_core::{
+    plan::Layout,
+    run::{Ending, Next, Outcome, Report, Told, UnitRun},
+};
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 
 use super::{Agent, MASK_PATIENCE, clock::Limit};
@@ -178,7 +181,9 @@ impl Agent {
             return Ok(());
         }
         if run.stopping().is_none() {
-            self.stop(Ending::Aborted, "the unit was told to go by its place".to_owned(), 10_000, 20_000)?;
+            let trouble = self.processes.guests.trouble().filter(|_| self.habitat.layout == Layout::Sequential);
+            let reason = trouble.unwrap_or("the unit was told to go by its place");
+            self.stop(Ending::Aborted, reason.to_owned(), 10_000, 20_000)?;
         }
         Ok(())
     }

@@ -10,5 +10,6 @@ mod placed;
 mod queue;
 mod recovery;
 mod stops;
+mod turns;
 mod workflows;
 mod writes;

@@ -223,6 +223,7 @@ struct Builder<'a> {
     /// Of the unit, as template text.
     pod: Option<Node>,
     namespace: Option<Node>,
+    layout: Layout,
     problems: Vec<Diagnostic>,
     ids: BTreeSet<String>,
     references: BTreeSet<Reference>,
@@ -238,6 +239,7 @@ impl<'a> Builder<'a> {
             form: Form::Spec,
             pod: None,
             namespace: None,
+            layout: Layout::Together,
             problems: Vec::new(),
             ids: BTreeSet::new(),
             references: BTreeSet::new(),
@@ -251,6 +253,7 @@ impl<'a> Builder<'a> {
         self.reserve_ids(spec);
         self.pod = spec.get("pod").cloned();
         self.namespace = spec.get("job").and_then(|job| job.get("namespace")).cloned();
+        self.layout = self.layout_of(spec);
         self.look_for_secrets(spec);
         let container = self.container(spec, "container");
         let around = Around::default().enter(container.as_ref(), None);
@@ -291,10 +294,7 @@ impl<'a> Builder<'a> {
             pod: self.part(spec, "pod"),
             job: self.part(spec, "job"),
             pvcs,
-            layout: match spec.get("system").and_then(|system| system.get_str("layout")) {
-                Some("sequential") => Layout::Sequential,
-                _ => Layout::Together,
-            },
+            layout: self.layout,
         }
     }
 

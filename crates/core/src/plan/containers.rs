@@ -1,24 +1,30 @@
 //! The containers of a pod: which steps of a unit can share one, and what each is made with.
 //!
-//! Steps share a container when image and settings are equal. What needs our own tools runs in our own image, under
-//! the user's identity and with the user's mounts, free of the limits that were meant for a command. What needs no
-//! tools at all is carried out by the agent that leads.
+//! Steps share a container when image and settings are equal; where containers follow one another, only neighbours do.
+//! What needs our own tools runs in our own image, under the user's identity and with the user's mounts, free of the
+//! limits that were meant for a command. What needs no tools at all is carried out by the agent that leads.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Operation, Step, Surroundings, UnitPlan, needs,
+    Layout, Operation, Step, Surroundings, UnitPlan, needs,
     settle::{self, Certainty},
 };
 use crate::source::{Kind, Node};
+
+mod in_turn;
 
 /// The containers of a unit. Equal plans give equal ones.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Containers {
-    /// The agent of the first one leads: ours if there is one, else the first step's.
+    /// As it is carried out: where no containers would follow one another, they are together.
+    #[serde(default, skip_serializing_if = "Layout::is_together")]
+    pub layout: Layout,
+    /// The agent of the first one leads: ours if there is one, else the first step's. One after the other, it is there
+    /// all the time and the others follow in this order.
     pub list: Vec<ContainerPlan>,
     /// By the number of the step: none for groups, and for what the leader does itself.
     pub of_step: Vec<Option<usize>>,
@@ -72,19 +78,31 @@ fn carrier(operation: &Operation) -> Carrier {
     }
 }
 
-/// The distinct containers of a unit.
+/// The containers of a unit.
 pub fn containers(unit: &UnitPlan) -> Containers {
+    let in_turn = if unit.layout == Layout::Sequential { in_turn::containers(unit) } else { None };
+    let mut made = in_turn.unwrap_or_else(|| together(unit));
+    equip(unit, &mut made);
+    made
+}
+
+/// Steps with something to do, by their numbers.
+fn leaves(unit: &UnitPlan) -> impl Iterator<Item = (usize, &Step, &Operation)> {
+    unit.steps.iter().enumerate().filter_map(|(at, step)| Some((at, step, step.operation.as_ref()?)))
+}
+
+/// The distinct ones, for all of the unit.
+fn together(unit: &UnitPlan) -> Containers {
     let mut list: Vec<ContainerPlan> = Vec::new();
     let mut of_step = vec![None; unit.steps.len()];
-    let leaves = || unit.steps.iter().enumerate().filter_map(|(at, step)| Some((at, step, step.operation.as_ref()?)));
-    for (at, step, operation) in leaves() {
+    for (at, step, operation) in leaves(unit) {
         if let Carrier::Chosen = carrier(operation) {
             let (image, settings) = chosen(step);
             let same = list.iter().position(|one| one.image == image && one.settings == settings);
             of_step[at] = Some(same.unwrap_or_else(|| push(&mut list, image, settings)));
         }
     }
-    for (at, step, operation) in leaves() {
+    for (at, step, operation) in leaves(unit) {
         if let Carrier::Tools = carrier(operation) {
             let wanted = unlimited(&chosen(step).1);
             let fits = |one: &ContainerPlan| one.image.is_none() && !limited(one) && unlimited(&one.settings) == wanted;
@@ -96,7 +114,13 @@ pub fn containers(unit: &UnitPlan) -> Containers {
         push(&mut list, None, Node::map::<&str>([]));
     }
     lead(&mut list, &mut of_step);
-    for (at, step, operation) in leaves() {
+    Containers { layout: Layout::Together, list, of_step }
+}
+
+/// Gives each container what its steps need, and the one that leads what it needs beside that.
+fn equip(unit: &UnitPlan, made: &mut Containers) {
+    let Containers { layout: _, list, of_step } = made;
+    for (at, step, operation) in leaves(unit) {
         if let Carrier::Leader { files: true } = carrier(operation) {
             also_mount(&mut list[0].settings, &chosen(step).1);
         }
@@ -119,7 +143,6 @@ pub fn containers(unit: &UnitPlan) -> Containers {
         let used: Vec<&Node> = needs::sources_of(step).collect();
         also(&mut carries.sources, unit.sources.iter().map(|one| used.contains(&one)));
     }
-    Containers { list, of_step }
 }
 
 /// Adds the numbers of what is used.
@@ -192,14 +215,20 @@ const IDENTITY: &[&str] = &["runAsGroup", "runAsNonRoot", "runAsUser", "seLinuxO
 
 /// What of a command's settings also holds for our own tools beside it: who writes, and where to.
 fn unlimited(settings: &Node) -> Node {
+    let mut kept = identity(settings);
+    if let Some(mounts) = settings.get("volumeMounts") {
+        kept.set("volumeMounts", mounts.clone());
+    }
+    kept
+}
+
+/// What of a command's settings says who writes.
+fn identity(settings: &Node) -> Node {
     let mut kept = Node::map::<&str>([]);
     let security = settings.get_entries("securityContext").iter().filter(|(key, _)| IDENTITY.contains(&&**key));
     let security: Vec<_> = security.cloned().collect();
     if !security.is_empty() {
         kept.set("securityContext", Node::from(Kind::Map(security)));
-    }
-    if let Some(mounts) = settings.get("volumeMounts") {
-        kept.set("volumeMounts", mounts.clone());
     }
     kept
 }

@@ -24,7 +24,6 @@ const NOT_YET: &[(&str, &str, &str)] = &[
     ("spec", "events", "schedules need a server"),
     ("execution", "target", "there is one place to run: here"),
     ("system", "onDisruption", "a unit that is lost is not made again"),
-    ("system", "layout", "all containers of a unit are started together"),
     ("parallel", "balance", "shards are cut by count"),
     ("parallel", "distribute", "shards are cut by count"),
 ];

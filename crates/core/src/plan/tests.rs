@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use insta::assert_snapshot;
 
 use super::{
-    Context, Identity, Operation, Place, Plan, Platform, Step, UnitPlan, build, containers, expand_parallel,
+    Context, Identity, Layout, Operation, Place, Plan, Platform, Step, UnitPlan, build, containers, expand_parallel,
     expand_services, shape, source_name,
 };
 use crate::{
@@ -61,13 +61,14 @@ fn json<T: serde::Serialize>(value: &T) -> String {
 }
 
 fn describe(name: &str, unit: &UnitPlan, platform: &Platform, out: &mut String) {
-    let _ = writeln!(out, "{name}");
+    let made = containers(unit);
+    let how = if made.layout == Layout::Sequential { " in turn" } else { "" };
+    let _ = writeln!(out, "{name}{how}");
     for (field, node) in [("pod", &unit.pod), ("job", &unit.job), ("pvcs", &unit.pvcs)] {
         if let Some(node) = node {
             let _ = writeln!(out, "  {field} {}", json(node));
         }
     }
-    let made = containers(unit);
     for (at, container) in made.list.iter().enumerate() {
         let image = container.image.as_deref().unwrap_or("(ours)");
         let settings =
@@ -364,6 +365,85 @@ fn where_values_come_from_cannot_wait_for_a_run() {
     ");
 }
 
+#[test]
+fn in_turn_each_run_of_neighbours_gets_a_container_behind_a_leader_of_ours() {
+    assert_snapshot!(pods("
+        system: {layout: sequential}
+        content: {git: {uri: x}, files: [{path: /etc/conf, content: x}]}
+        container: {resources: {limits: {memory: 1Gi}}, securityContext: {runAsUser: 7, privileged: true}}
+        steps:
+        - {name: a, run: {image: node, command: [npm]}}
+        - {name: b, run: {image: node, shell: make}, artifacts: {paths: [x]}}
+        - {name: c, delay: 1s, run: {image: python, shell: make}, content: {tarball: [{url: u, path: p}]}}
+        - {name: d, run: {image: node, shell: make}}
+        - {name: e, shell: make}
+        - {name: f, run: {image: node, shell: make}}
+    "), @r#"
+    main in turn
+      0 (ours) {"securityContext":{"runAsUser":7}}: Clone Git repository, Fetch tarball
+      1 node {"resources":{"limits":{"memory":"1Gi"}},"securityContext":{"privileged":true,"runAsUser":7}} /etc/conf: a, Run shell command
+      2 python {"resources":{"limits":{"memory":"1Gi"}},"securityContext":{"privileged":true,"runAsUser":7}} /etc/conf: Run shell command
+      3 node {"resources":{"limits":{"memory":"1Gi"}},"securityContext":{"privileged":true,"runAsUser":7}} /etc/conf: d
+      4 (ours) {"resources":{"limits":{"memory":"1Gi"}},"securityContext":{"privileged":true,"runAsUser":7}} /etc/conf: e
+      5 node {"resources":{"limits":{"memory":"1Gi"}},"securityContext":{"privileged":true,"runAsUser":7}} /etc/conf: f
+    "#);
+}
+
+#[test]
+fn in_turn_the_leader_carries_out_what_asks_for_nothing() {
+    assert_snapshot!(pods("
+        system: {layout: sequential}
+        steps:
+        - {name: a, container: {securityContext: {runAsUser: 7, privileged: true}}, run: {image: node, shell: make}}
+        - {name: b, container: {securityContext: {runAsUser: 7}}, shell: make}
+        - {name: c, container: {securityContext: {runAsUser: 7, privileged: true}}, run: {image: node, shell: make}}
+        - {name: d, shell: make}
+    "), @r#"
+    main in turn
+      0 (ours) {"securityContext":{"runAsUser":7}}: b
+      1 node {"securityContext":{"privileged":true,"runAsUser":7}}: a, c
+      2 (ours) : d
+    "#);
+}
+
+#[test]
+fn what_cannot_follow_anything_is_together() {
+    assert_snapshot!(pods("
+        system: {layout: sequential}
+        content: {git: {uri: x}}
+        container: {image: node}
+        steps: [{shell: make}, {shell: test}]
+    "), @"
+    main
+      0 (ours) : Clone Git repository
+      1 node : Run shell command, Run shell command
+    ");
+}
+
+#[test]
+fn workers_come_in_turn_where_their_run_does_unless_their_block_says_otherwise() {
+    let steps = "[{run: {image: node, command: [a]}}, {run: {image: python, command: [b]}}]";
+    assert_snapshot!(pods(&format!("
+        system: {{layout: sequential}}
+        services: {{db: {{image: db, command: [c]}}}}
+        steps:
+        - parallel: {{count: 1, steps: {steps}}}
+        - parallel: {{count: 1, system: {{layout: together}}, steps: {steps}}}
+    ")), @"
+    main
+      0 (ours) : 
+    main/servicesdb/0
+      0 db : Run
+    main/parallel/0 in turn
+      0 (ours) : 
+      1 node : Run
+      2 python : Run
+    main/parallel-2/0
+      0 node : Run
+      1 python : Run
+    ");
+}
+
 /// The shapes of a block's instances, numbered as they are first met.
 fn shapes(block: &str) -> String {
     let plan = planned(&format!("{{steps: [{{parallel: {block}}}]}}"), Place::Kube).unwrap();
@@ -428,6 +508,14 @@ fn what_a_place_does_not_carry_out_is_noted() {
     spec.steps[0].container.securityContext: security settings need containers
     ");
     assert_snapshot!(notes(Place::Kube), @"");
+}
+
+#[test]
+fn how_containers_follow_one_another_is_a_cluster_s() {
+    for (place, layout) in [(Place::Kube, Layout::Sequential), (Place::Process, Layout::Together)] {
+        let plan = planned("{system: {layout: sequential}, steps: [{shell: x}]}", place).unwrap();
+        assert_eq!((plan.main.layout, plan.notes), (layout, vec![]));
+    }
 }
 
 #[test]

@@ -155,3 +155,53 @@ fn memory_that_an_agent_lacked_is_the_reason_of_its_end() {
     let pod = pod(Some("node-1"), json!({"phase": "Failed", "containerStatuses": statuses}));
     assert_eq!(reason(seen(&pod)), "OOMKilled: its agent's container ran out of memory");
 }
+
+/// A pod whose containers follow one another: its leader, and the one whose turn it is.
+fn in_turn(phase: &str, leader: &Value, last: &Value) -> Arc<Pod> {
+    let status = |name: &str, state: &Value, last: &Value| {
+        let restarts = usize::from(*last != json!({}));
+        json!({
+            "name": name, "image": "", "imageID": "", "ready": false, "restartCount": restarts,
+            "state": state, "lastState": last,
+        })
+    };
+    let turn = status("unit-2", &json!({"running": {}}), &json!({}));
+    let waits = status("unit-3", &json!({"waiting": {"reason": "PodInitializing"}}), &json!({}));
+    let init = [status("unit", leader, last), turn];
+    let object = json!({
+        "metadata": {"name": "e1-main-0-kb48q", "uid": "pod-1"},
+        "spec": {
+            "nodeName": "node-1",
+            "initContainers": [{"name": "unit", "restartPolicy": "Always"}, {"name": "unit-2"}],
+            "containers": [{"name": "unit-3"}],
+        },
+        "status": {"phase": phase, "podIP": "10.0.0.1", "initContainerStatuses": init, "containerStatuses": [waits]},
+    });
+    Arc::new(serde_json::from_value(object).unwrap())
+}
+
+#[test]
+fn a_leader_in_front_of_others_is_there_before_its_pod_runs() {
+    let pod = in_turn("Pending", &json!({"running": {}}), &json!({}));
+    let (address, node) = (Some("10.0.0.1".to_owned()), Some("node-1".to_owned()));
+    assert_eq!(seen(&pod), Sighting::Present { address, node });
+}
+
+#[test]
+fn a_leader_in_front_of_others_says_how_its_unit_ended() {
+    let said = json!({"terminated": {"exitCode": 0, "reason": "Completed", "message": "passed"}});
+    let pod = in_turn("Succeeded", &said, &json!({}));
+    assert_eq!(seen(&pod), Sighting::Ended { status: Status::Passed });
+}
+
+#[test]
+fn a_leader_that_was_started_again_has_lost_its_unit() {
+    let running = json!({"running": {}});
+    let lacked = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}});
+    let pod = in_turn("Pending", &running, &lacked);
+    assert!(!leads(&pod));
+    assert_eq!(reason(seen(&pod)), "OOMKilled: its agent's container ran out of memory");
+    let failed = json!({"terminated": {"exitCode": 1, "reason": "Error", "message": "error: its port: in use"}});
+    let waiting = json!({"waiting": {"reason": "CrashLoopBackOff"}});
+    assert_eq!(reason(seen(&in_turn("Pending", &waiting, &failed))), "Error, exit code 1: error: its port: in use");
+}

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{Builder, Form, with_content};
 use crate::{
-    plan::{Place, container::Around, names::claim_name, settle},
+    plan::{Layout, Place, container::Around, names::claim_name, settle},
     resolve::{Pass, apply, merge_pod},
     source::{Diagnostic, Node},
     workflow::table,
@@ -90,6 +90,15 @@ impl Builder<'_> {
         }
     }
 
+    /// How the containers of a unit follow one another, where there are any.
+    pub(super) fn layout_of(&self, spec: &Node) -> Layout {
+        let layout = spec.get("system").and_then(|system| system.get_str("layout"));
+        match (self.platform.place, layout) {
+            (Place::Kube, Some("sequential")) => Layout::Sequential,
+            (Place::Kube | Place::Process, _) => Layout::Together,
+        }
+    }
+
     /// What instances of a block take over from the pod and the Job around them: a worker everything, a service what
     /// gets it its image; and all of them live where their execution lives.
     pub(super) fn hand_down(&self, block: &mut Node, is_service: bool) {
@@ -108,6 +117,13 @@ impl Builder<'_> {
                 None => outer,
             };
             block.set("pod", merged);
+        }
+        if self.layout == Layout::Sequential && !is_service {
+            let mut system = block.get("system").cloned().unwrap_or_default();
+            if system.get("layout").is_none() {
+                system.set("layout", Node::text("sequential"));
+                block.set("system", system);
+            }
         }
         if let Some(namespace) = &self.namespace {
             let mut job = block.get("job").cloned().unwrap_or_default();
