@@ -145,9 +145,9 @@ pub(crate) async fn tend(shared: Arc<Shared>, key: UnitKey, mut wants: watch::Re
 
 /// How long a unit may take to stop, if it is to and has not been heard to know it.
 fn time_to_stop(want: &UnitWant) -> Option<Duration> {
-    want.words.iter().find_map(|(_, word)| match word {
-        Word::Stop { grace, window, .. } => Some(Duration::from_millis(grace + window)),
-        _ => None,
+    want.words.iter().find_map(|(_, word)| {
+        let Word::Stop { grace, window, .. } = word else { return None };
+        Some(Duration::from_millis(grace + window))
     })
 }
 

@@ -57,6 +57,10 @@ fn labels(unit: &UnitSpec, settings: &Settings) -> BTreeMap<String, String> {
     labels
 }
 
+fn metadata(name: &str, unit: &UnitSpec, settings: &Settings) -> Value {
+    json!({"name": name, "namespace": names::namespace(unit, settings), "labels": labels(unit, settings)})
+}
+
 /// The Secret of a Job: for each of its pods what that unit is called, and its key.
 pub fn secret(unit: &UnitSpec, settings: &Settings) -> Value {
     let units = unit.block.as_ref().map_or_else(|| vec![&unit.key], |block| block.units.iter().collect());
@@ -70,7 +74,7 @@ pub fn secret(unit: &UnitSpec, settings: &Settings) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": {"name": names::job(unit), "namespace": names::namespace(unit, settings), "labels": labels(unit, settings)},
+        "metadata": metadata(&names::job(unit), unit, settings),
         "immutable": true,
         "data": data,
     })
@@ -149,9 +153,7 @@ fn pod_spec(unit: &UnitSpec, settings: &Settings, chosen: &Value, deadline: Opti
     for (number, one) in list.iter().enumerate() {
         let folders = foreign_folders(one);
         let mounts = if list.len() == 1 && has_all(one, &folders) { Vec::new() } else { shared(one, number, &folders) };
-        empty.extend(
-            mounts.iter().map(|mount| mount["name"].clone()).filter_map(|name| name.as_str().map(str::to_owned)),
-        );
+        empty.extend(mounts.iter().filter_map(|mount| mount["name"].as_str().map(str::to_owned)));
         let mut made = container(unit, settings, number, one, mounts);
         if !folders.is_empty() {
             first.push(seeder(&made, number, &folders));
@@ -166,9 +168,10 @@ fn pod_spec(unit: &UnitSpec, settings: &Settings, chosen: &Value, deadline: Opti
         }
         all.push(made);
     }
-    let mut volumes =
-        vec![json!({"name": KEY_VOLUME, "secret": {"secretName": names::job(unit), "defaultMode": 0o444}})];
-    volumes.extend(empty.iter().map(|name| json!({"name": name, "emptyDir": {}})));
+    let mut volumes: Vec<Value> = empty.iter().map(|name| json!({"name": name, "emptyDir": {}})).collect();
+    if unit.block.is_some() {
+        volumes.push(json!({"name": KEY_VOLUME, "secret": {"secretName": names::job(unit), "defaultMode": 0o444}}));
+    }
     let mut spec = json!({
         "restartPolicy": "Never",
         "automountServiceAccountToken": false,
@@ -209,12 +212,10 @@ pub fn claims(unit: &UnitSpec, settings: &Settings) -> Vec<(String, Value)> {
     let claims = chosen.as_object().into_iter().flatten();
     claims
         .map(|(name, spec)| {
-            let metadata =
-                json!({"name": name, "namespace": names::namespace(unit, settings), "labels": labels(unit, settings)});
             let claim = json!({
                 "apiVersion": "v1",
                 "kind": "PersistentVolumeClaim",
-                "metadata": metadata,
+                "metadata": metadata(name, unit, settings),
                 "spec": spec,
             });
             (name.clone(), claim)
@@ -236,7 +237,8 @@ fn container(
         command.push(pod::LEAD.to_owned());
         if unit.block.is_some() {
             // No other way gives each of a Job's pods a value of its own and none of the others'.
-            env.push(json!({"name": INDEX_VARIABLE, "valueFrom": {"fieldRef": {"fieldPath": format!("metadata.annotations['{INDEX}']")}}}));
+            let annotation = json!({"fieldPath": format!("metadata.annotations['{INDEX}']")});
+            env.push(json!({"name": INDEX_VARIABLE, "valueFrom": {"fieldRef": annotation}}));
             let index = format!("$({INDEX_VARIABLE})");
             mounts.push(json!({"name": KEY_VOLUME, "mountPath": pod::KEY, "subPathExpr": index, "readOnly": true}));
         } else {
