@@ -26,8 +26,7 @@ pub const FOLDER: &str = "/.testudo";
 pub const PROGRAM: &str = "/.testudo/agent";
 /// Where the agent is in our own image.
 pub const OWN_PROGRAM: &str = "/testudo-agent";
-/// The variable with the unit's [`credentials`], and the file with them where a pod has no variable of its own.
-pub const KEY_VARIABLE: &str = "TESTUDO_KEY";
+/// The file with the unit's [`credentials`], or the folder where the only ones of its Job are called `0`.
 pub const KEY: &str = "/.testudo-key";
 /// Directories that the containers of a unit share, beside [`FOLDER`].
 pub const SHARED: &[&str] = &["data", "tmp", "testkube"];
@@ -93,7 +92,8 @@ fn parse(credentials: &str) -> Option<(Key, String)> {
 
 /// The unit's key and name.
 fn identity() -> io::Result<(Key, String)> {
-    let credentials = env::var(KEY_VARIABLE).or_else(|_| fs::read_to_string(KEY))?;
+    let path = Path::new(KEY);
+    let credentials = fs::read_to_string(if path.is_dir() { path.join("0") } else { path.to_owned() })?;
     parse(&credentials).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 

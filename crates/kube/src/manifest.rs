@@ -169,9 +169,7 @@ fn pod_spec(unit: &UnitSpec, settings: &Settings, chosen: &Value, deadline: Opti
         all.push(made);
     }
     let mut volumes: Vec<Value> = empty.iter().map(|name| json!({"name": name, "emptyDir": {}})).collect();
-    if unit.block.is_some() {
-        volumes.push(json!({"name": KEY_VOLUME, "secret": {"secretName": names::job(unit), "defaultMode": 0o444}}));
-    }
+    volumes.push(json!({"name": KEY_VOLUME, "secret": {"secretName": names::job(unit), "defaultMode": 0o444}}));
     let mut spec = json!({
         "restartPolicy": "Never",
         "automountServiceAccountToken": false,
@@ -235,16 +233,16 @@ fn container(
     let (mut env, mut env_from) = (told(settings), Vec::new());
     if number == 0 {
         command.push(pod::LEAD.to_owned());
+        let mut key = json!({"name": KEY_VOLUME, "mountPath": pod::KEY, "readOnly": true});
         if unit.block.is_some() {
             // No other way gives each of a Job's pods a value of its own and none of the others'.
             let annotation = json!({"fieldPath": format!("metadata.annotations['{INDEX}']")});
             env.push(json!({"name": INDEX_VARIABLE, "valueFrom": {"fieldRef": annotation}}));
-            let index = format!("$({INDEX_VARIABLE})");
-            mounts.push(json!({"name": KEY_VOLUME, "mountPath": pod::KEY, "subPathExpr": index, "readOnly": true}));
-        } else {
-            let key = json!({"name": names::job(unit), "key": "0"});
-            env.push(json!({"name": pod::KEY_VARIABLE, "valueFrom": {"secretKeyRef": key}}));
+            key["subPathExpr"] = json!(format!("$({INDEX_VARIABLE})"));
         }
+        // Not a variable: under load the kubelet does not have a Secret in time, and waits ten seconds before it asks
+        // again for a variable, and half a second for a volume.
+        mounts.push(key);
         references(unit, settings, &mut env, &mut env_from);
         sources(unit, &mut env);
     } else {
